@@ -1,0 +1,154 @@
+"""Databases: one a service, four roles each (owner, api, worker, log), companies isolated by row-level security.
+
+The convention that everything rests on: the database of billing is `<prefix>billing`, its roles are `<prefix>billing_owner`,
+`…_api`, `…_worker`, `…_log`. Own facts live in schema `app`, copies of others' facts in `copies`, the event log in `log`,
+who-did-what in `audit`.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+
+from shared.config import Settings
+
+ROLES = ("owner", "api", "worker", "log")
+
+SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT, UNIQUE_VIOLATION = "40001", "40P01", "55P03", "23505"
+
+
+def engine(url: str, pool_size: int) -> Engine:
+    """A pool of at most `pool_size` connections; made lazily, so an unused role costs none."""
+    scheme, rest = url.split("://", 1)
+    assert scheme.startswith("postgresql"), scheme
+    made = create_engine(
+        f"postgresql+psycopg://{rest}",
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        pool_use_lifo=True,
+        pool_recycle=1800,
+        query_cache_size=2000,
+        connect_args={"connect_timeout": 5},
+    )
+
+    @event.listens_for(made, "connect")
+    def prepare_sooner(connection: psycopg.Connection, _: object) -> None:
+        connection.prepare_threshold = 2
+
+    return made
+
+
+class Database:
+    """The connections of one service's process, one pool a role."""
+
+    def __init__(self, settings: Settings):
+        self.settings = settings
+
+    @cached_property
+    def api(self) -> Engine:
+        return engine(self.settings.api_database_url, self.settings.pool_size)
+
+    @cached_property
+    def worker(self) -> Engine:
+        return engine(self.settings.worker_database_url, 3)
+
+    @cached_property
+    def log(self) -> Engine:
+        return engine(self.settings.log_database_url, 3)
+
+    def close(self) -> None:
+        for name in ("api", "worker", "log"):
+            if name in self.__dict__:
+                self.__dict__[name].dispose()
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's code of a failed statement, None where it is no such failure."""
+    original = getattr(error, "orig", error)
+    return getattr(original, "sqlstate", None)
+
+
+def constraint(error: BaseException) -> str | None:
+    """Name of the constraint that a statement broke."""
+    diagnostics = getattr(getattr(error, "orig", error), "diag", None)
+    return diagnostics.constraint_name if diagnostics else None
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is run again: lost connections, deadlocks, serialization, shutdown."""
+    if isinstance(error, DBAPIError):
+        code = sqlstate(error)
+        if error.connection_invalidated or code is None:
+            return isinstance(error.orig, psycopg.OperationalError)
+        return code in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT) or code[:2] in ("08", "53", "57", "58")
+    from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+    return isinstance(error, (psycopg.OperationalError, PoolTimeout))
+
+
+def enter_companies(connection: Connection, companies: list[int], actor: str, correlation_id: str = "") -> None:
+    """Lets this transaction see exactly these companies; the actor goes to the audit trail."""
+    connection.exec_driver_sql(
+        "select app.enter_companies(%s::bigint[], %s, %s)",
+        (companies, actor, correlation_id),
+    )
+
+
+@contextmanager
+def company_transaction(made: Engine, company_id: int, actor: str) -> Iterator[Connection]:
+    """A transaction that sees one company; committed at the end, rolled back on any exception."""
+    with made.begin() as connection:
+        enter_companies(connection, [company_id], actor)
+        yield connection
+
+
+def provision(admin_url: str, service: str, prefix: str = "duebook_", passwords: dict[str, str] | None = None) -> dict[str, str]:
+    """Creates the service's database and its four roles where they are missing. Returns the URL of each role.
+
+    Passwords not given are made anew and set on the role, so the answer is the only place that knows them.
+    """
+    database = prefix + service
+    passwords = passwords or {role: secrets.token_urlsafe(24) for role in ROLES}
+    with psycopg.connect(admin_url, autocommit=True) as admin:
+        for role in ROLES:
+            name = sql.Identifier(f"{database}_{role}")
+            known = admin.execute("select 1 from pg_roles where rolname = %s", (f"{database}_{role}",)).fetchone()
+            admin.execute(
+                sql.SQL("{} role {} login nosuperuser nocreatedb nocreaterole password {}").format(
+                    sql.SQL("alter" if known else "create"), name, sql.Literal(passwords[role])
+                )
+            )
+            if role != "owner":
+                # a request that waits longer than this is answered 503; a bulk page of the worker may take longer
+                limit = {"api": "5s", "worker": "60s", "log": "60s"}[role]
+                admin.execute(sql.SQL("alter role {} set lock_timeout = '4s'").format(name))
+                admin.execute(sql.SQL("alter role {} set statement_timeout = {}").format(name, sql.Literal(limit)))
+                admin.execute(sql.SQL("alter role {} set idle_in_transaction_session_timeout = '60s'").format(name))
+        if not admin.execute("select 1 from pg_database where datname = %s", (database,)).fetchone():
+            admin.execute(
+                sql.SQL("create database {} owner {} template template0 encoding 'UTF8' lc_collate 'C.UTF-8' lc_ctype 'C.UTF-8'").format(
+                    sql.Identifier(database), sql.Identifier(f"{database}_owner")
+                )
+            )
+        admin.execute(sql.SQL("revoke all on database {} from public").format(sql.Identifier(database)))
+        for role in ROLES:
+            admin.execute(
+                sql.SQL("grant connect, temporary on database {} to {}").format(
+                    sql.Identifier(database), sql.Identifier(f"{database}_{role}")
+                )
+            )
+    parts = urlsplit(admin_url)
+    host = parts.netloc.rpartition("@")[2]
+    return {
+        role: urlunsplit(("postgresql", f"{database}_{role}:{quote(passwords[role], safe='')}@{host}", f"/{database}", parts.query, ""))
+        for role in ROLES
+    }

@@ -1,0 +1,113 @@
+"""Who asks, and what they may: tokens of identity, checked offline with its published keys."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from threading import Lock
+from typing import Any
+
+import jwt
+from flask import request
+
+from shared.errors import Forbidden, Unauthenticated, Unavailable
+
+ISSUER = "duebook-identity"
+AUDIENCE = "duebook"
+TOKEN_LIFE_S = 300
+LEEWAY_S = 30
+KEYS_KEPT_S = 300
+TOKENS_REMEMBERED = 4096
+
+
+class PermissionMissing(Forbidden):
+    """The token does not carry the permission that this request needs."""
+
+    code = "permission-missing"
+
+
+class KeysUnavailable(Unavailable):
+    """The keys that tokens are checked with could not be had just now."""
+
+    code = "keys-unavailable"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A user or an API key, as its token says. `company_id` 0: the installation's administrator."""
+
+    id: str
+    company_id: int
+    permissions: frozenset[str]
+    issued_at: datetime
+    expires_at: float
+
+    def may(self, permission: str) -> bool:
+        """`billing.invoice.issue` is granted by itself, by `billing.invoice.*`, `billing.*` and `*`."""
+        if permission in self.permissions or "*" in self.permissions:
+            return True
+        parts = permission.split(".")
+        return any(".".join(parts[:n]) + ".*" in self.permissions for n in range(1, len(parts)))
+
+
+class TokenChecker:
+    """Checks tokens with keys that are fetched when a new one is met, and not more often than every few seconds."""
+
+    def __init__(self, fetch_keys: Callable[[], dict[str, Any]]):
+        self.fetch_keys = fetch_keys
+        self.keys: dict[str, Any] = {}
+        self.fetched_at = 0.0
+        self.lock = Lock()
+        self.remembered: dict[str, Principal] = {}
+
+    def key(self, key_id: str) -> Any:
+        now = time.monotonic()
+        if key_id not in self.keys and now - self.fetched_at > 2 or now - self.fetched_at > KEYS_KEPT_S:
+            with self.lock:
+                if now - self.fetched_at > 2 or not self.keys:
+                    try:
+                        found = jwt.PyJWKSet.from_dict(self.fetch_keys())
+                    except Exception as error:
+                        if key_id in self.keys:
+                            return self.keys[key_id]  # identity is away: the keys that are known stay good
+                        raise KeysUnavailable() from error
+                    self.keys = {str(item.key_id): item.key for item in found.keys}
+                    self.fetched_at = time.monotonic()
+                    self.remembered.clear()
+        if key_id not in self.keys:
+            raise Unauthenticated("the token is signed with a key that is not published")
+        return self.keys[key_id]
+
+    def check(self, token: str) -> Principal:
+        """The principal of a good token. Raises Unauthenticated, KeysUnavailable."""
+        known = self.remembered.get(token)
+        if known is not None and known.expires_at > time.time() - LEEWAY_S:
+            return known
+        try:
+            key_id = jwt.get_unverified_header(token).get("kid", "")
+            claims = jwt.decode(
+                token, self.key(key_id), algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_S
+            )
+            principal = Principal(
+                id=str(claims["sub"]),
+                company_id=int(claims["cid"]),
+                permissions=frozenset(claims["perms"]),
+                issued_at=datetime.fromtimestamp(claims["iat"], UTC),
+                expires_at=float(claims["exp"]),
+            )
+        except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
+            raise Unauthenticated(f"the token is not good: {error}") from None
+        if len(self.remembered) >= TOKENS_REMEMBERED:
+            self.remembered.clear()
+        self.remembered[token] = principal
+        return principal
+
+
+def bearer_token() -> str:
+    """The token of the request. Raises Unauthenticated where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("send a token: Authorization: Bearer …")
+    return token.strip()

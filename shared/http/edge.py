@@ -1,0 +1,242 @@
+"""One request, one transaction: who asks, what for, under which key; the use case; its events last; one commit."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Response, current_app, g, make_response, request
+from flask_smorest import Blueprint
+from sqlalchemy.exc import DBAPIError
+
+from shared.context import Context
+from shared.crash import crash_point
+from shared.db import constraint, is_transient, sqlstate
+from shared.errors import Conflict, Invalid, Malformed, Unauthenticated, Unavailable
+from shared.http.auth import PermissionMissing, Principal, bearer_token
+
+ATTEMPTS = 5
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class CompanyNotHereYet(Unavailable):
+    """This service has not heard of the company yet; try again shortly."""
+
+    code = "company-not-here-yet"
+
+
+class IdempotencyKeyMissing(Malformed):
+    """A write that moves money needs an Idempotency-Key header, so that a retry cannot move it twice."""
+
+    code = "idempotency-key-missing"
+
+
+class IdempotencyKeyUnfit(Malformed):
+    """An Idempotency-Key has 1 to 255 printable ASCII characters."""
+
+    code = "idempotency-key-unfit"
+
+
+class IdempotencyKeyReused(Invalid):
+    """This Idempotency-Key came with another request before; take a new key for a new request."""
+
+    code = "idempotency-key-reused"
+
+
+class RequestInFlight(Conflict):
+    """A request with this Idempotency-Key is being worked on; ask again shortly to get its answer."""
+
+    code = "request-in-flight"
+
+
+class NotForTheInstallation(PermissionMissing):
+    """This belongs to a company, and the token names none."""
+
+    code = "company-needed"
+
+
+def ctx() -> Context:
+    """The context of the request that is being answered."""
+    result: Context = g.ctx
+    return result
+
+
+class Routes(Blueprint):
+    """A service's routes. Each names the permission that it needs; `money=True` demands an Idempotency-Key.
+
+    `permission=None` is for the few that anybody may call (sign-in, published keys).
+    """
+
+    def get(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
+        return self._route(rule, "GET", permission, money=False)
+
+    def post(self, rule: str, *, permission: str | None, money: bool = False) -> Callable[[View], View]:
+        return self._route(rule, "POST", permission, money)
+
+    def put(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
+        return self._route(rule, "PUT", permission, money=False)
+
+    def patch(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
+        return self._route(rule, "PATCH", permission, money=False)
+
+    def delete(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
+        return self._route(rule, "DELETE", permission, money=False)
+
+    def _route(self, rule: str, method: str, permission: str | None, money: bool) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            @functools.wraps(view)
+            def at_the_edge(*args: Any, **values: Any) -> Any:
+                return answer(view, permission, money, args, values)
+
+            at_the_edge.permission = permission  # type: ignore[attr-defined]
+            at_the_edge.money = money  # type: ignore[attr-defined]
+            self.doc(**_documented(permission, money))(at_the_edge)
+            self.route(rule, methods=[method])(at_the_edge)
+            return view
+
+        return decorate
+
+
+def _documented(permission: str | None, money: bool) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = []
+    if money:
+        parameters.append(
+            {
+                "in": "header",
+                "name": "Idempotency-Key",
+                "required": True,
+                "description": "made by the client, kept for its retries; the same key replays the first answer",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }
+        )
+    result: dict[str, Any] = {"parameters": parameters} if parameters else {}
+    if permission is None:
+        return {**result, "security": []}
+    return {**result, "security": [{"token": []}], "x-permission": permission}
+
+
+def answer(view: Callable[..., Any], permission: str | None, money: bool, args: Any, values: Any) -> Response:
+    """Runs a view in its transaction; again where the database asks for it (deadlock, serialization), a few times."""
+    state = current_app.extensions["duebook"]
+    principal: Principal | None = None
+    if permission is not None:
+        principal = state.tokens.check(bearer_token())
+        if not principal.may(permission):
+            raise PermissionMissing(permission=permission)
+    state.waiting.wait_for_header(request.headers.get("Wait-For-Event"), principal)
+    key = _key() if money else None
+    attempt = 1
+    while True:
+        try:
+            return _transaction(state, view, principal, key, args, values)
+        except Exception as error:
+            lost_race_for_key = isinstance(error, DBAPIError) and constraint(error) == "idempotency_pkey"
+            again = lost_race_for_key or (is_transient(error) and sqlstate(error) in ("40001", "40P01"))
+            if not again or attempt == ATTEMPTS:
+                raise
+            attempt += 1
+            time.sleep(random.uniform(0.002, 0.01) * 2**attempt)
+
+
+def _key() -> str:
+    key = request.headers.get("Idempotency-Key")
+    if not key:
+        raise IdempotencyKeyMissing()
+    if len(key) > 255 or not key.isascii() or not key.isprintable():
+        raise IdempotencyKeyUnfit()
+    return key
+
+
+def _transaction(
+    state: Any, view: Callable[..., Any], principal: Principal | None, key: str | None, args: Any, values: Any
+) -> Response:
+    company_id = principal.company_id if principal else 0
+    actor = principal.id if principal else "anonymous"
+    with state.database.api.connect() as connection:
+        known = connection.exec_driver_sql(
+            "select * from app.enter_request(%s, %s, %s, %s)", (company_id, actor, request.remote_addr or "", g.request_id)
+        ).one()
+        if company_id and known.time_zone is None:
+            raise CompanyNotHereYet()
+        if principal and known.valid_after and principal.issued_at < known.valid_after:
+            raise Unauthenticated("the token was withdrawn; sign in again")
+        g.ctx = Context(
+            session=connection,
+            clock=state.settings.clock,
+            service=state.service.name,
+            company_id=company_id,
+            actor=actor,
+            correlation_id=g.request_id,
+            time_zone=known.time_zone or "UTC",
+            currency=known.currency or "",
+            permissions=principal.permissions if principal else frozenset(),
+        )
+        if key is not None:
+            stored = _stored_answer(connection, actor, key)
+            if stored is not None:
+                return stored
+        response: Response = make_response(current_app.ensure_sync(view)(*args, **values))
+        if response.status_code >= 400:
+            return response
+        stated = list(g.ctx.stated)
+        if stated:
+            response.headers["Duebook-Event"] = f"{state.service.name}:{stated[-1].event_id}"
+            g.ctx.write_stated()
+        if key is not None:
+            _store_answer(connection, company_id, actor, key, response)
+        crash_point("http.before_commit")
+        connection.commit()
+        crash_point("http.after_commit")
+    if stated:
+        state.waker.call()
+    return response
+
+
+def _fingerprint() -> bytes:
+    digest = hashlib.sha256(request.method.encode())
+    for part in (request.path.encode(), request.query_string, request.get_data(cache=True)):
+        digest.update(b"\0" + part)
+    return digest.digest()
+
+
+def _route_of() -> str:
+    return f"{request.method} {request.url_rule}"
+
+
+def _stored_answer(connection: Any, actor: str, key: str) -> Response | None:
+    claimed = connection.exec_driver_sql("select * from app.claim_key(%s, %s, %s)", (actor, _route_of(), key)).one()
+    if not claimed.free:
+        raise RequestInFlight()
+    if claimed.status is None:
+        return None
+    if bytes(claimed.request_hash) != _fingerprint():
+        raise IdempotencyKeyReused()
+    response = Response(bytes(claimed.body), status=claimed.status, mimetype="application/json")
+    response.headers.update(msgspec.json.decode(claimed.headers))
+    response.headers["Idempotency-Replayed"] = "true"
+    return response
+
+
+def _store_answer(connection: Any, company_id: int, actor: str, key: str, response: Response) -> None:
+    kept = {name: response.headers[name] for name in ("Duebook-Event", "Location") if name in response.headers}
+    connection.exec_driver_sql(
+        "insert into app.idempotency (company_id, principal, route, key, request_hash, status, headers, body) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
+        (
+            company_id,
+            actor,
+            _route_of(),
+            key,
+            _fingerprint(),
+            response.status_code,
+            msgspec.json.encode(kept).decode(),
+            response.get_data(),
+        ),
+    )
+
+

@@ -1,0 +1,80 @@
+"""Work for later: rows of `app.job`, run by the service's worker, at most once by their key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Engine
+
+from shared.clock import Clock
+from shared.context import Context
+from shared.contracts import encode
+from shared.db import enter_companies, is_transient
+from shared.ids import new_id
+from shared.service import Job
+from shared.telemetry import log
+
+LONGEST_DELAY_S = 3600
+
+
+def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], run_after: datetime | None = None) -> None:
+    """Adds a job in this transaction. A job of the same kind and key that is known already stays as it is."""
+    ctx.session.exec_driver_sql(
+        "insert into app.job (company_id, id, kind, key, payload, run_after) "
+        "values (%s, %s, %s, %s, %s::jsonb, coalesce(%s, now())) on conflict on constraint job_once do nothing",
+        (ctx.company_id, new_id("job"), kind, key, encode(payload).decode(), run_after),
+    )
+
+
+def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job]) -> int:
+    """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run."""
+    done = 0
+    while _run_one(engine, service, clock, kinds):
+        done += 1
+    return done
+
+
+def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job]) -> bool:
+    with engine.begin() as connection:
+        row = connection.exec_driver_sql(
+            "select company_id, id, kind, payload::text, attempts from app.job where done_at is null and run_after <= now() "
+            "and kind = any(%s) order by run_after limit 1 for update skip locked",
+            (list(kinds),),
+        ).one_or_none()
+        if row is None:
+            return False
+        enter_companies(connection, [row.company_id], f"service:{service}")
+        zone, currency = connection.exec_driver_sql(
+            "select time_zone, currency from copies.company where company_id = %s", (row.company_id,)
+        ).one()
+        ctx = Context(
+            session=connection,
+            clock=clock,
+            service=service,
+            company_id=row.company_id,
+            actor=f"service:{service}",
+            correlation_id=row.id,
+            time_zone=zone,
+            currency=currency,
+        )
+        try:
+            with connection.begin_nested():
+                kinds[row.kind](ctx, msgspec.json.decode(row.payload))
+                ctx.write_stated()
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("job.failed", kind=row.kind, job=row.id, exc_info=error)
+            connection.exec_driver_sql(
+                "update app.job set attempts = attempts + 1, last_error = %s, run_after = now() + %s where company_id = %s and id = %s",
+                (repr(error)[:2000], timedelta(seconds=min(LONGEST_DELAY_S, 5 * 2**row.attempts)), row.company_id, row.id),
+            )
+        else:
+            connection.exec_driver_sql(
+                "update app.job set attempts = attempts + 1, done_at = now() where company_id = %s and id = %s",
+                (row.company_id, row.id),
+            )
+    return True

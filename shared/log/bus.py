@@ -1,0 +1,169 @@
+"""The broker, through kombu: RabbitMQ, or the in-memory transport where everything runs in one process.
+
+One exchange a producer; one durable quorum queue with a single active consumer for each service that follows. The body
+is a page of the log and names all there is to know, so no message header is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from kombu import Connection, Consumer, Exchange, Producer, Queue
+from kombu.message import Message
+
+from shared.crash import crash_point
+
+CONFIRM_DEADLINE_S = 10.0
+PREFETCH_PAGES = 4
+QUEUE_PAGES = 10_000
+"""Longest queue; the oldest page is dropped beyond it, since the log has it."""
+HEARTBEAT_S = 10
+CONTENT_TYPE, CONTENT_ENCODING = "application/vnd.duebook.page+json", "binary"
+
+
+class NotConfirmed(Exception):
+    """The broker did not take a page: it answered no, said nothing in time, or no queue was bound."""
+
+
+class Bus:
+    """A connection to the broker for one thread. Connection errors are `lost`; make a new Bus then."""
+
+    def __init__(self, url: str, prefix: str, name: str):
+        self.prefix = prefix
+        self.is_amqp = url.startswith("amqp")
+        options: dict[str, Any] = {"client_properties": {"connection_name": name}} if self.is_amqp else {"polling_interval": 0.02}
+        self.connection = Connection(
+            url, heartbeat=HEARTBEAT_S if self.is_amqp else 0, connect_timeout=5, transport_options=options
+        )
+        self.lost: tuple[type[BaseException], ...] = (
+            *self.connection.connection_errors,
+            *self.connection.channel_errors,
+            OSError,
+            AttributeError,  # py-amqp raises it when the socket goes away under it
+        )
+        self._last_heartbeat = time.monotonic()
+
+    def exchange(self, producer: str) -> Exchange:
+        return Exchange(f"{self.prefix}.{producer}", type="fanout", durable=True, delivery_mode="persistent")
+
+    def queue(self, service: str) -> Queue:
+        arguments = {
+            "x-queue-type": "quorum",
+            "x-single-active-consumer": True,
+            "x-delivery-limit": 10,
+            "x-max-length": QUEUE_PAGES,
+            "x-overflow": "drop-head",
+        }
+        return Queue(f"{self.prefix}.{service}.v1", durable=True, queue_arguments=arguments if self.is_amqp else None)
+
+    def heartbeat(self) -> None:
+        """To be called often; kombu sends no heartbeat by itself."""
+        if self.is_amqp and time.monotonic() - self._last_heartbeat > HEARTBEAT_S / 4:
+            self.connection.heartbeat_check()
+            self._last_heartbeat = time.monotonic()
+
+    def close(self) -> None:
+        try:
+            self.connection.release()
+        except Exception:  # noqa: BLE001 - a broken connection has nothing left to close
+            return
+
+
+class PagePublisher:
+    """Publishes pages of one producer in order, with a window of confirms rather than a round trip for each."""
+
+    def __init__(self, bus: Bus, producer: str):
+        self.bus = bus
+        bus.connection.ensure_connection(max_retries=1, timeout=5)
+        self.channel = bus.connection.channel()
+        self.target = bus.exchange(producer)(self.channel)
+        self.target.declare()
+        self.waiting: set[int] = set()
+        self.refused: list[str] = []
+        self.tag = 0
+        if bus.is_amqp:
+            self.channel.confirm_select()
+            self.channel.events["basic_ack"].add(self._acked)
+            self.channel.events["basic_nack"].add(self._nacked)
+        self.producer = Producer(self.channel, on_return=self._returned)
+
+    def _acked(self, tag: int, multiple: bool) -> None:
+        self.waiting -= {waiting for waiting in self.waiting if waiting <= tag} if multiple else {tag}
+
+    def _nacked(self, tag: int, multiple: bool) -> None:
+        self.refused.append("the broker refused a page")
+
+    def _returned(self, *_: object) -> None:
+        self.refused.append("no queue is bound to the exchange")
+
+    def send(self, page: bytes) -> None:
+        self.producer.publish(
+            page,
+            exchange=self.target,
+            routing_key="",
+            mandatory=self.bus.is_amqp,
+            delivery_mode=2,
+            content_type=CONTENT_TYPE,
+            content_encoding=CONTENT_ENCODING,
+        )
+        crash_point("log.relay.after_publish")
+        if self.bus.is_amqp:
+            self.tag += 1
+            self.waiting.add(self.tag)
+
+    def confirm(self) -> None:
+        """Returns once the broker has stored every page that was sent. Raises NotConfirmed or a connection error."""
+        deadline = time.monotonic() + CONFIRM_DEADLINE_S
+        while self.waiting and not self.refused:
+            if time.monotonic() > deadline:
+                raise NotConfirmed("the broker confirmed nothing in time")
+            try:
+                self.bus.connection.drain_events(timeout=1)
+            except TimeoutError:
+                self.bus.heartbeat()
+        if self.refused:
+            reason = self.refused[0]
+            self.refused.clear()
+            self.waiting.clear()
+            raise NotConfirmed(reason)
+
+
+class PageReceiver:
+    """Gets pages from the service's queue; `on_page(body)` must have committed when it returns, then the page is acknowledged."""
+
+    def __init__(self, bus: Bus, service: str, follows: list[str], on_page: Callable[[bytes], None]):
+        self.bus = bus
+        self.on_page = on_page
+        bus.connection.ensure_connection(max_retries=1, timeout=5)
+        self.channel = bus.connection.channel()
+        queue = bus.queue(service)(self.channel)
+        queue.declare()
+        for producer in follows:
+            exchange = bus.exchange(producer)(self.channel)
+            exchange.declare()
+            queue.bind_to(exchange=exchange, routing_key="")
+        self.arrived: list[Message] = []
+        self.consumer = Consumer(
+            self.channel, [queue], on_message=self.arrived.append, prefetch_count=PREFETCH_PAGES, auto_declare=False
+        )
+        self.consumer.consume()
+
+    def receive(self, timeout_s: float) -> int:
+        """Handles what arrives within `timeout_s`. Returns the number of pages handled."""
+        try:
+            self.bus.connection.drain_events(timeout=timeout_s)
+        except TimeoutError:
+            pass
+        self.bus.heartbeat()
+        handled = 0
+        while self.arrived:
+            message = self.arrived.pop(0)
+            body = message.body
+            self.on_page(body.encode() if isinstance(body, str) else bytes(body))
+            # outside the handling: an acknowledgement that fails is a lost connection, and the page comes again
+            message.ack()
+            crash_point("log.worker.after_ack")
+            handled += 1
+        return handled

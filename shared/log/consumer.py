@@ -1,0 +1,172 @@
+"""Takes pages of other services' logs in: position, handlers, position, commit. Each event has its effect once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+
+import msgspec
+from sqlalchemy import Connection, Engine
+
+from shared.clock import Clock
+from shared.context import Context
+from shared.contracts import Envelope, Event, Page, decode, encode, page_decoder
+from shared.crash import crash_point
+from shared.db import enter_companies, is_transient
+from shared.log import store
+from shared.log.handlers import Handlers
+from shared.telemetry import log
+
+Fetch = Callable[[str, int], bytes | None]
+"""Asks a producer for the page after a number; None where its log ends there."""
+
+
+class LogForked(Exception):
+    """A producer's log is not the one that was read before: its epoch or the event before this page differs.
+
+    Its database was restored or replaced. Nothing is taken in until a person has decided what is true.
+    """
+
+
+class Taken(Enum):
+    ALL = "all"
+    NOTHING_NEW = "nothing new"
+    GAP = "gap"
+
+
+class Consumer:
+    """One service's reading of the logs it follows."""
+
+    def __init__(self, service: str, engine: Engine, handlers: Handlers, clock: Clock):
+        self.service = service
+        self.engine = engine
+        self.handlers = handlers
+        self.clock = clock
+
+    def context(self, connection: Connection) -> Context:
+        return Context(
+            session=connection,
+            clock=self.clock,
+            service=self.service,
+            company_id=0,
+            actor=f"service:{self.service}",
+            correlation_id="",
+        )
+
+    def take(self, raw: bytes) -> Taken:
+        """One page, one transaction. Raises LogForked, and database or network errors (the page is then to be retried).
+
+        Any other failure of a handler parks its event, and later events of the same subject behind it.
+        """
+        page = page_decoder.decode(raw)
+        with self.engine.begin() as connection:
+            position = store.lock_position(connection, page.producer)
+            fresh = _fresh(page, position)
+            if fresh is None:
+                return Taken.GAP
+            if not fresh:
+                return Taken.NOTHING_NEW
+            self._handle(connection, page.producer, fresh)
+            last = fresh[-1]
+            store.move_position(connection, page.producer, page.epoch, last.sequence, last.id)
+            crash_point("log.worker.before_commit")
+        crash_point("log.worker.after_commit")
+        return Taken.ALL
+
+    def _handle(self, connection: Connection, producer: str, envelopes: list[Envelope]) -> None:
+        wanted = [envelope for envelope in envelopes if envelope.type in self.handlers]
+        if not wanted:
+            return
+        companies = sorted({envelope.company_id for envelope in wanted})
+        enter_companies(connection, companies, f"service:{self.service}")
+        blocked = store.blocked_subjects(connection)
+        if not blocked or not any((envelope.company_id, envelope.subject) in blocked for envelope in wanted):
+            try:
+                with connection.begin_nested():
+                    self._run(connection, [decode(envelope) for envelope in wanted])
+                return
+            except Exception as error:
+                if is_transient(error):
+                    raise
+                log.warning("page.failed", producer=producer, error=repr(error)[:500])
+        self._one_by_one(connection, producer, wanted, blocked)
+
+    def _run(self, connection: Connection, events: list[Event]) -> None:
+        ctx = self.context(connection)
+        self.handlers.apply(ctx, events)
+        ctx.write_stated()
+
+    def _one_by_one(
+        self, connection: Connection, producer: str, envelopes: list[Envelope], blocked: set[tuple[int, str]]
+    ) -> None:
+        for envelope in envelopes:
+            subject = (envelope.company_id, envelope.subject)
+            if subject in blocked:
+                error = "waits behind an earlier parked event of the same subject"
+            else:
+                try:
+                    with connection.begin_nested():
+                        self._run(connection, [decode(envelope)])
+                    continue
+                except Exception as failure:
+                    if is_transient(failure):
+                        raise
+                    error = repr(failure)
+                    log.error("event.parked", event=envelope.id, type=envelope.type, exc_info=failure)
+            blocked.add(subject)
+            store.park(
+                connection,
+                company_id=envelope.company_id,
+                producer=producer,
+                seq=envelope.sequence,
+                subject=envelope.subject,
+                event_id=envelope.id,
+                type=envelope.type,
+                body=encode(envelope).decode(),
+                error=error,
+            )
+
+    def retry_parked(self, company_id: int, subject: str) -> int:
+        """Runs the parked events of a subject in order; stops at the first that fails again. Returns how many went through."""
+        done = 0
+        with self.engine.begin() as connection:
+            enter_companies(connection, [company_id], f"service:{self.service}")
+            for item in store.parked_of_subject(connection, company_id, subject):
+                try:
+                    with connection.begin_nested():
+                        self._run(connection, [decode(msgspec.json.decode(item.body, type=Envelope))])
+                        store.resolve(connection, item)
+                    done += 1
+                except Exception as failure:
+                    if is_transient(failure):
+                        raise
+                    store.count_failure(connection, item, repr(failure))
+                    break
+        return done
+
+    def catch_up(self, producer: str, fetch: Fetch) -> int:
+        """Takes in everything after this service's position from the producer's own log. Returns the number of pages."""
+        pages = 0
+        while True:
+            with self.engine.connect() as connection:
+                after = store.positions(connection).get(producer, 0)
+            raw = fetch(producer, after)
+            if raw is None:
+                return pages
+            taken = self.take(raw)
+            if taken is Taken.GAP:
+                raise LogForked(f"{producer} answered a page that does not follow number {after}")
+            pages += 1
+
+
+def _fresh(page: Page, position: store.Position) -> list[Envelope] | None:
+    """Events of the page after the position; None where some in between are missing. Raises LogForked."""
+    if position.epoch is not None and position.epoch != page.epoch:
+        raise LogForked(f"log forked: {page.producer} is in epoch {page.epoch}, it was {position.epoch} at number {position.seq}")
+    if page.previous > position.seq:
+        return None
+    known = position.seq - page.previous
+    before = page.previous_id if known == 0 else page.events[known - 1].id if known <= len(page.events) else None
+    if before is not None and before != position.event_id:
+        raise LogForked(f"log forked: number {position.seq} of {page.producer} is {before}, {position.event_id} was taken in")
+    return page.events[known:]

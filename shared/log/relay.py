@@ -1,0 +1,97 @@
+"""Numbers and publishes one service's log. Several may run; one at a time publishes, and publishing twice is harmless."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from shared.crash import crash_point
+from shared.log import store
+from shared.log.bus import Bus, NotConfirmed, PagePublisher
+from shared.log.wake import CHANNEL
+from shared.telemetry import Metrics, log
+
+WINDOW_PAGES = 8
+IDLE_POLL_S = 0.25
+"""How long an event can wait when its wake-up call was lost."""
+LEADER_LOCK = 7001
+RETRY_S = 1.0
+
+
+class Relay:
+    """`run` until `stop` is set; reconnects to database and broker by itself."""
+
+    def __init__(self, service: str, engine: Engine, broker_url: str, prefix: str, metrics: Metrics):
+        self.service, self.engine, self.broker_url, self.prefix, self.metrics = service, engine, broker_url, prefix, metrics
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            bus = Bus(self.broker_url, self.prefix, f"{self.service} relay")
+            try:
+                with self.engine.connect() as connection:
+                    self._lead(connection, bus, stop)
+            except (NotConfirmed, DBAPIError, psycopg.Error, *bus.lost) as error:
+                log.warning("relay.interrupted", error=repr(error)[:300])
+                stop.wait(RETRY_S)
+            finally:
+                bus.close()
+
+    def _lead(self, connection: Connection, bus: Bus, stop: threading.Event) -> None:
+        while not connection.exec_driver_sql("select pg_try_advisory_lock(%s)", (LEADER_LOCK,)).scalar_one():
+            connection.commit()
+            if stop.wait(RETRY_S):
+                return
+        connection.commit()
+        try:
+            driver = connection.connection.driver_connection
+            connection.exec_driver_sql(f"listen {CHANNEL}")
+            connection.commit()
+            publisher = PagePublisher(bus, self.service)
+            while not stop.is_set():
+                if not self.publish(connection, publisher):
+                    _wait(driver, IDLE_POLL_S)
+                    bus.heartbeat()
+        finally:
+            if not connection.invalidated:
+                connection.rollback()
+                connection.exec_driver_sql(f"unlisten {CHANNEL}")
+                connection.exec_driver_sql("select pg_advisory_unlock(%s)", (LEADER_LOCK,))
+                connection.commit()
+
+    def publish(self, connection: Connection, publisher: PagePublisher) -> int:
+        """Numbers what waits, publishes up to a window of pages, and marks them. Returns how many pages went out."""
+        store.number(connection)
+        connection.commit()
+        through = store.head(connection).published_through
+        sent = 0
+        while sent < WINDOW_PAGES:
+            page = store.page_after(connection, self.service, through)
+            if page is None:
+                break
+            publisher.send(page.body)
+            sent += 1
+            through = page.last
+        head = store.head(connection)
+        unsent = store.unsent_since(connection)
+        connection.commit()
+        if sent:
+            publisher.confirm()
+            crash_point("log.relay.after_confirm")
+            store.mark_published(connection, through)
+            connection.commit()
+            crash_point("log.relay.after_mark")
+        self.metrics.log_head.set(head.seq)
+        self.metrics.log_published.set(through)
+        self.metrics.unsent_age.set(0 if unsent is None or sent else max(0.0, time.time() - unsent.timestamp()))
+        return sent
+
+
+def _wait(driver: Any, seconds: float) -> None:
+    """Until a wake-up call arrives, at most `seconds`; calls that arrived during other queries count."""
+    for _ in driver.notifies(timeout=seconds, stop_after=1):
+        return

@@ -1,0 +1,202 @@
+"""Every query on the log's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+PAGE_EVENTS = 500
+PAGE_BYTES = 1024 * 1024
+NUMBER_AT_MOST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    epoch: str
+    seq: int
+    event_id: str
+    published_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    producer: str
+    epoch: str | None
+    seq: int
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RawPage:
+    """A page as JSON bytes, ready to travel; `last` is the number of its last event."""
+
+    body: bytes
+    last: int
+
+
+def number(connection: Connection) -> int:
+    """Numbers what is committed and has no number yet. Returns the last number of the log.
+
+    Its own short transaction; anybody may run it, and those who run it at once wait for each other.
+    """
+    waiting = connection.exec_driver_sql("select exists (select 1 from log.event where seq is null)").scalar_one()
+    if not waiting:
+        return int(connection.exec_driver_sql("select seq from log.head").scalar_one())
+    while True:
+        last = int(connection.exec_driver_sql("select log.number_events(%s)", (NUMBER_AT_MOST,)).scalar_one())
+        connection.commit()
+        if not connection.exec_driver_sql("select exists (select 1 from log.event where seq is null)").scalar_one():
+            return last
+
+
+def head(connection: Connection) -> Head:
+    row = connection.exec_driver_sql("select epoch::text, seq, event_id, published_through from log.head").one()
+    return Head(*row)
+
+
+def page_after(connection: Connection, producer: str, after: int, limit: int = PAGE_EVENTS) -> RawPage | None:
+    """The page of events after number `after`; None where the log ends there. Nothing is decoded.
+
+    A page has at most `limit` events and, beyond the first, at most PAGE_BYTES of them.
+    """
+    rows = connection.exec_driver_sql(
+        "select seq, recorded_at, body from log.event where seq > %s order by seq limit %s", (after, limit)
+    ).all()
+    if not rows:
+        return None
+    previous_id = ""
+    if rows[0][0] > 1:
+        previous_id = connection.exec_driver_sql("select event_id from log.event where seq = %s", (rows[0][0] - 1,)).scalar_one()
+    epoch = connection.exec_driver_sql("select epoch::text from log.head").scalar_one()
+    parts: list[str] = []
+    size = last = 0
+    for seq, recorded_at, body in rows:
+        size += len(body)
+        if parts and size > PAGE_BYTES:
+            break
+        last = seq
+        parts.append(f'{{"sequence":{seq},"time":"{recorded_at.isoformat()}",{body[1:]}')
+    opening = f'{{"producer":"{producer}","epoch":"{epoch}","previous":{rows[0][0] - 1},"previous_id":"{previous_id}","events":['
+    return RawPage((opening + ",".join(parts) + "]}").encode(), last)
+
+
+def mark_published(connection: Connection, through: int) -> None:
+    connection.exec_driver_sql("update log.head set published_through = greatest(published_through, %s)", (through,))
+
+
+def unsent_since(connection: Connection) -> datetime | None:
+    """When the oldest event that is not known to be published was recorded."""
+    result: datetime | None = connection.exec_driver_sql(
+        "select recorded_at from log.event where seq > (select published_through from log.head) order by seq limit 1"
+    ).scalar_one_or_none()
+    return result
+
+
+def number_of(connection: Connection, event_id: str) -> int | None:
+    """The number an event of this log has, 0 while it has none, None where there is no such event."""
+    return connection.exec_driver_sql("select coalesce(seq, 0) from log.event where event_id = %s", (event_id,)).scalar_one_or_none()
+
+
+def lock_position(connection: Connection, producer: str) -> Position:
+    """The position for a producer, locked until the transaction ends; one that was never heard of begins at 0."""
+    query = "select producer, epoch::text, seq, event_id from log.position where producer = %s for update"
+    row = connection.exec_driver_sql(query, (producer,)).one_or_none()
+    if row is None:
+        connection.exec_driver_sql("insert into log.position (producer) values (%s) on conflict do nothing", (producer,))
+        row = connection.exec_driver_sql(query, (producer,)).one()
+    return Position(*row)
+
+
+def move_position(connection: Connection, producer: str, epoch: str, seq: int, event_id: str) -> None:
+    connection.exec_driver_sql(
+        "update log.position set epoch = %s, seq = %s, event_id = %s, moved_at = clock_timestamp() where producer = %s",
+        (epoch, seq, event_id, producer),
+    )
+
+
+def positions(connection: Connection) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.exec_driver_sql("select producer, seq from log.position")}
+
+
+def blocked_subjects(connection: Connection) -> set[tuple[int, str]]:
+    """Subjects whose later events wait behind a parked one."""
+    rows = connection.exec_driver_sql("select distinct company_id, subject from log.parked where resolved_at is null")
+    return {(row[0], row[1]) for row in rows}
+
+
+def park(
+    connection: Connection,
+    *,
+    company_id: int,
+    producer: str,
+    seq: int,
+    subject: str,
+    event_id: str,
+    type: str,
+    body: str,
+    error: str,
+) -> None:
+    connection.exec_driver_sql(
+        "insert into log.parked (company_id, producer, seq, subject, event_id, type, body, error) "
+        "values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (company_id, producer, seq) do nothing",
+        (company_id, producer, seq, subject, event_id, type, body, error[:4000]),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    company_id: int
+    producer: str
+    seq: int
+    subject: str
+    event_id: str
+    type: str
+    body: str
+    error: str
+    attempts: int
+    parked_at: datetime
+
+
+_PARKED = "company_id, producer, seq, subject, event_id, type, body, error, attempts, parked_at"
+
+
+def parked(connection: Connection, limit: int = 200) -> list[Parked]:
+    """Events that wait for a person, oldest first, of the companies that the transaction sees."""
+    rows = connection.exec_driver_sql(
+        f"select {_PARKED} from log.parked where resolved_at is null order by parked_at, producer, seq limit %s", (limit,)
+    )
+    return [Parked(*row) for row in rows]
+
+
+def parked_of_subject(connection: Connection, company_id: int, subject: str) -> list[Parked]:
+    rows = connection.exec_driver_sql(
+        f"select {_PARKED} from log.parked where company_id = %s and subject = %s and resolved_at is null "
+        "order by producer, seq for update",
+        (company_id, subject),
+    )
+    return [Parked(*row) for row in rows]
+
+
+def parked_event(connection: Connection, event_id: str) -> bool:
+    return bool(
+        connection.exec_driver_sql(
+            "select exists (select 1 from log.parked where event_id = %s and resolved_at is null)", (event_id,)
+        ).scalar_one()
+    )
+
+
+def resolve(connection: Connection, item: Parked) -> None:
+    connection.exec_driver_sql(
+        "update log.parked set resolved_at = clock_timestamp(), attempts = attempts + 1 "
+        "where company_id = %s and producer = %s and seq = %s",
+        (item.company_id, item.producer, item.seq),
+    )
+
+
+def count_failure(connection: Connection, item: Parked, error: str) -> None:
+    connection.exec_driver_sql(
+        "update log.parked set attempts = attempts + 1, error = %s where company_id = %s and producer = %s and seq = %s",
+        (error[:4000], item.company_id, item.producer, item.seq),
+    )

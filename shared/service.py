@@ -1,0 +1,31 @@
+"""A service as the rest sees it: its name, what it follows, its handlers, its routes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.context import Context
+from shared.log.handlers import Handlers
+
+Job = Callable[[Context, dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Service:
+    """The description from which the API app and the worker of a service are made.
+
+    `proof`: answers a proof request inside the transaction that fixed the clock (see `shared.http.internal`).
+    `jobs`: kind of job -> function. `timers`: run by the worker every few seconds, each in a transaction of its own.
+    """
+
+    name: str
+    follows: tuple[str, ...]
+    handlers: Handlers
+    routes: Sequence[Any] = ()
+    posts: bool = False
+    proof: Callable[[Context, dict[str, str]], dict[str, Any]] | None = None
+    jobs: dict[str, Job] = field(default_factory=dict)
+    timers: Sequence[Callable[[Any], None]] = ()
+    description: str = ""
