@@ -18,6 +18,7 @@ import docker
 import psycopg
 from docker.errors import DockerException
 from kombu import Connection
+from kombu.exceptions import OperationalError
 from testcontainers.community.postgres import PostgresContainer
 from testcontainers.core.container import DockerContainer
 from testcontainers.core.wait_strategies import LogMessageWaitStrategy
@@ -179,8 +180,9 @@ def _rabbitmq_version(url: str) -> str:
     """Raises NoServer when it does not answer or does not let us in."""
     with Connection(url, connect_timeout=2) as connection:
         try:
-            return f"RabbitMQ {connection.connect().server_properties['version']}"
-        except (*connection.connection_errors, *connection.channel_errors) as error:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+            return f"RabbitMQ {connection.connection.server_properties['version']}"
+        except (OperationalError, *connection.connection_errors, *connection.channel_errors) as error:
             raise NoServer(str(error)) from error
 
 
