@@ -108,7 +108,7 @@ def test_the_password_is_readable_by_its_owner_alone(started: Server) -> None:
 
 
 def test_a_second_start_in_the_same_home_is_refused_by_name(started: Server) -> None:
-    with pytest.raises(HomeInUse, match=f"{started.home} is in use by another Duebook \\(process {os.getpid()}\\)"):
+    with pytest.raises(HomeInUse, match=rf"{started.home} is in use by another Duebook \(process {os.getpid()}\)"):
         Server(started.home).start()
 
     assert started.is_running
@@ -204,7 +204,7 @@ def test_a_server_that_cannot_start_says_why_in_one_line(server: Server) -> None
     server.stop()
 
     with pytest.raises(
-        ServerFailed, match='cannot start in .*: invalid value for parameter "max_connections": "many"'
+        ServerFailed, match=r'cannot start in .*: invalid value for parameter "max_connections": "many"'
     ) as refusal:
         Server(server.home, settings={"max_connections": "many"}).start()
 

@@ -1,0 +1,39 @@
+# The one door to every task; `make` alone lists them. Nothing is installed outside this folder.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run test lint bench up clean
+
+DUEBOOK_PORT ?= 8080
+ARGS ?=
+BIN := .venv/bin
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+
+setup: ## prepare .venv; PYTHON=... names the interpreter
+	@sh deploy/setup.sh
+
+setup-test:
+	@sh deploy/setup.sh test
+
+run: setup ## run all of Duebook on this machine, on port 8080 or DUEBOOK_PORT; Ctrl-C stops it
+	@$(BIN)/duebook up --port $(DUEBOOK_PORT) $(ARGS)
+
+test: setup-test ## run every test on real servers; ARGS="services/ledger -k reversal" picks some
+	@$(BIN)/python -m pytest $(ARGS); code=$$?; \
+	if [ $$code -eq 0 ]; then echo "make test: passed"; else echo "make test: FAILED"; fi; exit $$code
+
+lint: setup-test ## check style, formatting, import contracts and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy shared
+
+bench: setup-test ## measure against the targets
+	@$(BIN)/python -m bench $(ARGS)
+
+up: ## run every service in its own container, with RabbitMQ
+	docker compose up --build
+
+clean: ## remove .venv, caches and builds; the data in .duebook stay
+	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . \( -name .git -o -name .duebook \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
