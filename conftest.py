@@ -37,8 +37,8 @@ def clock() -> MovedClock:
 
 
 @pytest.fixture(scope="session")
-def shared_house(database_urls: dict[str, dict[str, str]], clock: MovedClock) -> Iterator[House]:
-    made = House(database_urls, clock)
+def shared_house(admin_url: str, database_urls: dict[str, dict[str, str]], clock: MovedClock) -> Iterator[House]:
+    made = House(database_urls, clock, admin_url)
     yield made
     made.close()
 

@@ -48,7 +48,8 @@ def drop_databases(admin_url: str, prefix: str) -> None:
 class House:
     """All services over one set of databases; `pump()` lets every consumer take in all there is."""
 
-    def __init__(self, urls: Mapping[str, Mapping[str, str]], clock: Clock | None = None):
+    def __init__(self, urls: Mapping[str, Mapping[str, str]], clock: Clock | None = None, admin_url: str = ""):
+        self.admin_url = admin_url
         self.assembly = Assembly(urls, SECRET, clock=clock, pool_size=4)
         self.clock = self.assembly.clock
         self.services = [name for name in SERVICES if name in urls]

@@ -12,6 +12,7 @@ from typing import Any
 import jwt
 from flask import request
 
+from shared.contracts import Origin
 from shared.errors import Forbidden, Unauthenticated, Unavailable
 
 ISSUER = "duebook-identity"
@@ -43,6 +44,8 @@ class Principal:
     permissions: frozenset[str]
     issued_at: datetime
     expires_at: float
+    origin: Origin = "live"
+    """What this principal's facts are marked with: those of a demo are never reacted to outwardly."""
 
     def may(self, permission: str) -> bool:
         """`billing.invoice.issue` is granted by itself, by `billing.invoice.*`, `billing.*` and `*`."""
@@ -96,6 +99,7 @@ class TokenChecker:
                 permissions=frozenset(claims["perms"]),
                 issued_at=datetime.fromtimestamp(claims["iat"], UTC),
                 expires_at=float(claims["exp"]),
+                origin="demo" if claims.get("origin") == "demo" else "live",
             )
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
             raise Unauthenticated(f"the token is not good: {error}") from None

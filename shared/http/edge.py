@@ -175,6 +175,7 @@ def _transaction(
             time_zone=known.time_zone or "UTC",
             currency=known.currency or "",
             permissions=principal.permissions if principal else frozenset(),
+            origin=principal.origin if principal else "live",
         )
         if key is not None:
             stored = _stored_answer(connection, actor, key)

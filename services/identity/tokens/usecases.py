@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from services.identity.tokens import store
 from shared.clock import Clock
+from shared.contracts import Origin
 from shared.http.auth import AUDIENCE, ISSUER, TOKEN_LIFE_S
 from shared.ids import new_id
 
@@ -20,7 +21,9 @@ SIGNS_FOR = timedelta(days=30)
 PUBLISHED_AFTER = timedelta(days=1)
 
 
-def mint_token(session: Connection, principal: str, company_id: int, permissions: list[str]) -> str:
+def mint_token(
+    session: Connection, principal: str, company_id: int, permissions: list[str], origin: Origin = "live"
+) -> str:
     """A token for `principal` with these permissions, good for TOKEN_LIFE_S seconds from now.
 
     Signed by the machine's clock, never a moved one: a token is about real seconds.
@@ -33,6 +36,7 @@ def mint_token(session: Connection, principal: str, company_id: int, permissions
         "sub": principal,
         "cid": company_id,
         "perms": permissions,
+        "origin": origin,
         "iat": int(now.timestamp()),
         "exp": int(now.timestamp()) + TOKEN_LIFE_S,
     }
