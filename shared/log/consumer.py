@@ -112,7 +112,7 @@ class Consumer:
                     if is_transient(failure):
                         raise
                     error = repr(failure)
-                    log.error("event.parked", event=envelope.id, type=envelope.type, exc_info=failure)
+                    log.error("event.parked", event_id=envelope.id, type=envelope.type, exc_info=failure)
             blocked.add(subject)
             store.park(
                 connection,

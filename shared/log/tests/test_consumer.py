@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from uuid import uuid4
 
 import msgspec
 import psycopg
@@ -18,7 +19,7 @@ from shared.ids import new_id
 from shared.log import store
 from shared.log.consumer import Consumer, LogForked, Taken
 from shared.log.handlers import Handlers
-from tests.house import House
+from tests.product import House
 
 _companies = count(10_000_000)
 
@@ -28,7 +29,7 @@ class Log:
 
     def __init__(self) -> None:
         self.producer = new_id("tp")
-        self.epoch = new_id("epoch")
+        self.epoch = str(uuid4())
         self.company = next(_companies)
         self.ids: list[str] = []
         self.events: list[Envelope] = []
@@ -96,7 +97,7 @@ def consumer(house: House, seen: Seen) -> Iterator[Consumer]:
                 raise ValueError(f"cannot take in {event.data.principal}")
         seen.extend(event.data.principal for event in events)
 
-    yield Consumer("notifications", house.databases["notifications"].worker, handlers, house.clock)
+    yield Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
 
 
 def position(consumer: Consumer, log: Log) -> int:
@@ -132,7 +133,7 @@ def test_a_gap_is_not_jumped_but_fetched(consumer: Consumer, log: Log, seen: See
 
 def test_another_epoch_is_a_forked_log(consumer: Consumer, log: Log, seen: Seen) -> None:
     consumer.take(log.page(1, 3))
-    log.epoch = new_id("epoch")
+    log.epoch = str(uuid4())
 
     with pytest.raises(LogForked, match="epoch"):
         consumer.take(log.page(4, 5))
@@ -207,7 +208,7 @@ def test_a_lost_connection_parks_nothing_and_moves_nothing(house: House, log: Lo
             admin.execute("select pg_terminate_backend(%s)", (pid,))
         ctx.session.exec_driver_sql("select 1")
 
-    consumer = Consumer("notifications", house.databases["notifications"].worker, handlers, house.clock)
+    consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
     with pytest.raises(OperationalError):
         consumer.take(log.page(1, 5))
 
@@ -228,10 +229,10 @@ def test_what_a_failing_handler_wrote_is_undone_before_its_event_is_parked(house
         if event.data.principal == "two":
             raise ValueError
 
-    consumer = Consumer("notifications", house.databases["notifications"].worker, handlers, house.clock)
+    consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
     consumer.take(log.page(1, 5))
 
-    with company_transaction(house.databases["notifications"].worker, log.company, "t") as session:
+    with company_transaction(house.databases["identity"].worker, log.company, "t") as session:
         rows = session.exec_driver_sql("select principal from copies.principal order by 1").scalars().all()
     assert rows == ["five", "four", "one", "three"]
 
@@ -241,7 +242,7 @@ def test_a_reaction_is_not_run_when_it_comes_too_late_but_the_fold_is(house: Hou
     handlers.fold(PrincipalChanged)(lambda ctx, event: folded.append(event.data.principal))
     handlers.react(PrincipalChanged, too_late_after=timedelta(days=7))(lambda ctx, event: reacted.append(event.data.principal))
     log.events[4] = msgspec.structs.replace(log.events[4], time=house.clock.now() - timedelta(days=6))
-    consumer = Consumer("notifications", house.databases["notifications"].worker, handlers, house.clock)
+    consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
 
     consumer.take(log.page(1, 5))
 
