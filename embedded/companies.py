@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from embedded.assembly import Assembly
 from embedded.home import Home
 from services.identity.companies.usecases import create_company
-from services.identity.tokens.domain import BUILT_IN_ROLES
+from services.identity.roles.domain import BUILT_IN_ROLES
 from services.identity.tokens.usecases import mint_token
 from shared.context import Context
 from shared.ids import new_id

@@ -37,6 +37,7 @@ def engine(url: str, pool_size: int) -> Engine:
         pool_use_lifo=True,
         pool_recycle=1800,
         query_cache_size=2000,
+        hide_parameters=True,  # what customers wrote, and keys, stay out of error messages and logs
         connect_args={"connect_timeout": 5},
     )
 

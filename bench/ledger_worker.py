@@ -1,0 +1,180 @@
+"""The ledger's worker over pages of 500 invoices, beside plain arrays into plain tables in batches of 500.
+
+    python -m bench.ledger_worker
+
+Page, position, rules, hash chain, postings under row-level security with every trigger, balances, commit. Left out on
+both sides: the broker (bench.relay has it). The limit writes the same entries, postings and aggregated balances, without
+any guard.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime
+
+import msgspec
+import psycopg
+
+from bench.measure import compare, interleaved
+from shared.contracts import Envelope, Page, encode
+from shared.contracts.billing import InvoiceIssued, InvoiceLine
+from shared.ids import new_id
+from tests.infrastructure import postgres
+from tests.product import House, build_databases, drop_databases, random_prefix
+
+PAGE = 500
+PAGES = 20
+ROUNDS = 5
+SERVICES = ("identity", "ledger")
+
+PLAIN = """
+create table plain_entry (id bigint primary key, event_id text not null unique, customer_id text, effective_on date not null,
+    kind text not null, document text);
+create index on plain_entry (customer_id);
+create table plain_posting (entry_id bigint not null, line smallint not null, account text not null, amount bigint not null,
+    effective_on date not null, primary key (entry_id, line));
+create table plain_balance (account text not null, on_day date not null, debit bigint not null, credit bigint not null,
+    primary key (account, on_day));
+"""
+
+
+class Producer:
+    """Billing's log as far as the ledger sees it: pages that follow each other."""
+
+    def __init__(self, companies: list[int]):
+        self.companies = companies
+        self.producer, self.epoch = "billing", "6f1c6c6e-0000-4000-8000-000000000000"
+        self.sequence, self.last_id = 0, ""
+        self.random = random.Random(7)
+
+    def page(self) -> bytes:
+        before, before_id = self.sequence, self.last_id
+        return encode(
+            Page(
+                producer=self.producer,
+                epoch=self.epoch,
+                previous=before,
+                previous_id=before_id,
+                events=[self._event() for _ in range(PAGE)],
+            )
+        )
+
+    def _event(self) -> Envelope:
+        self.sequence += 1
+        self.last_id = new_id("evt")
+        lines = [InvoiceLine(line=n + 1, description="work", amount=self.random.randint(100, 9900)) for n in range(1 + self.sequence % 2)]
+        tax = 7 if self.sequence % 2 else 0
+        day = datetime(2026, 1, 1 + self.sequence % 28, tzinfo=UTC)
+        invoice = InvoiceIssued(
+            invoice_id=new_id("inv"),
+            number=f"INV-{self.sequence:06}",
+            customer_id=f"cus_{self.sequence % 1000:026}",
+            currency="USD",
+            occurred_on=day.date(),
+            posting_on=day.date(),
+            issued_on=day.date(),
+            due_on=day.date(),
+            total=sum(line.amount for line in lines) + tax,
+            lines=lines,
+            tax=tax,
+        )
+        return Envelope(
+            id=self.last_id,
+            source="billing",
+            type=InvoiceIssued.type,
+            subject=invoice.invoice_id,
+            company_id=self.companies[self.sequence % len(self.companies)],
+            actor="bench",
+            correlation_id="bench",
+            origin="live",
+            data=msgspec.Raw(encode(invoice)),
+            sequence=self.sequence,
+            time=day,
+        )
+
+
+class Plain:
+    """The limit: unnest arrays and aggregated balance rows, batches of 500, nothing else."""
+
+    def __init__(self, url: str):
+        self.connection = psycopg.connect(url)
+        self.connection.execute(PLAIN)
+        self.connection.commit()
+        self.number = 0
+
+    def batch(self) -> None:
+        entries, postings, balances = [], [], {}
+        for _ in range(PAGE):
+            self.number += 1
+            number, day = self.number, datetime(2026, 1, 1 + self.number % 28, tzinfo=UTC).date()
+            entries.append((number, f"evt_{number:026}", f"cus_{number % 1000:026}", day, "billing.invoice.issued", f"INV-{number:06}"))
+            amounts = [("1100", 107), ("4000", -100), ("2200", -7)] if number % 2 else [("1100", 100), ("4000", -100)]
+            for line, (account, amount) in enumerate(amounts, 1):
+                postings.append((number, line, account, amount, day))
+                sums = balances.setdefault((account, day), [0, 0])
+                sums[amount < 0] += abs(amount)
+        run = self.connection.execute
+        run(
+            "insert into plain_entry select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::date[], %s::text[], %s::text[])",
+            [list(column) for column in zip(*entries, strict=True)],
+        )
+        run(
+            "insert into plain_posting select * from unnest(%s::bigint[], %s::smallint[], %s::text[], %s::bigint[], %s::date[])",
+            [list(column) for column in zip(*postings, strict=True)],
+        )
+        keys = sorted(balances)
+        run(
+            "insert into plain_balance select * from unnest(%s::text[], %s::date[], %s::bigint[], %s::bigint[]) "
+            "on conflict (account, on_day) do update set debit = plain_balance.debit + excluded.debit, "
+            "credit = plain_balance.credit + excluded.credit",
+            ([k[0] for k in keys], [k[1] for k in keys], [balances[k][0] for k in keys], [balances[k][1] for k in keys]),
+        )
+        self.connection.commit()
+
+
+def main() -> None:
+    found, prefix = postgres(), random_prefix()
+    print(f"{found}; {ROUNDS} rounds in turn, {PAGES} pages of {PAGE} entries each")
+    try:
+        urls = build_databases(found.url, prefix, SERVICES)
+        house = House(urls)
+        with psycopg.connect(found.url, autocommit=True) as admin:
+            admin.execute(f"create database {prefix}plain")
+        plain = Plain(found.url.rsplit("/", 1)[0] + f"/{prefix}plain")
+        companies = [house.company().id for _ in range(51)]
+        producers = {"one": Producer(companies[:1]), "fifty": Producer(companies[1:])}
+        producers["fifty"].producer = "payments"
+
+        def limit() -> float:
+            began = time.perf_counter()
+            for _ in range(PAGES):
+                plain.batch()
+            return PAGES * PAGE / (time.perf_counter() - began)
+
+        def worker(name: str) -> float:
+            pages = [producers[name].page() for _ in range(PAGES)]
+            began = time.perf_counter()
+            for page in pages:
+                house.consumers["ledger"].take(page)
+            return PAGES * PAGE / (time.perf_counter() - began)
+
+        figures = interleaved(
+            ROUNDS,
+            plain_arrays_in_batches_of_500=limit,
+            ledger_worker_pages_of_one_company=lambda: worker("one"),
+            ledger_worker_pages_of_50_companies=lambda: worker("fifty"),
+        )
+        plain_figure, one, fifty = figures.values()
+        print(*figures.values(), sep="\n")
+        print(compare(one, plain_figure, 0.5))
+        print(compare(fifty, plain_figure, 0.3))
+        house.close()
+        plain.connection.close()
+    finally:
+        drop_databases(found.url, prefix)
+        found.close()
+
+
+if __name__ == "__main__":
+    main()
