@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 import msgspec
@@ -45,7 +46,12 @@ class FastJson(JSONProvider):
 
 
 class ProblemApi(Api):
-    """flask-smorest with our problem documents in place of its own errors."""
+    """flask-smorest with our problem documents in place of its own errors, answered and described."""
+
+    def _register_responses(self) -> None:
+        content = {problems.MEDIA_TYPE: {"schema": problems.ProblemOut}}
+        for name in ("DEFAULT_ERROR", *(status.name for status in HTTPStatus)):
+            self.spec.components.response(name, {"description": "A problem document", "content": content}, lazy=True)
 
     def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
         refusal = problems.refusal_of(error)
@@ -97,6 +103,7 @@ def make_app(service: Service, settings: Settings, peers: Peers | None = None) -
         API_SPEC_OPTIONS={
             "info": {"description": service.description},
             "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+            "x-problems": problems.catalogue(service.name),
         },
     )
     _requests(app, state)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from shared.context import Context
 from shared.crash import crash_point
 from shared.db import constraint, is_transient, sqlstate
-from shared.errors import Conflict, Invalid, Malformed, Unauthenticated, Unavailable
+from shared.errors import Conflict, Invalid, Malformed, Refusal, Unauthenticated, Unavailable
 from shared.http.auth import PermissionMissing, Principal, bearer_token
 
 ATTEMPTS = 5
@@ -54,10 +54,16 @@ class RequestInFlight(Conflict):
     code = "request-in-flight"
 
 
-class NotForTheInstallation(PermissionMissing):
+class CompanyNeeded(PermissionMissing):
     """This belongs to a company, and the token names none."""
 
     code = "company-needed"
+
+
+class InstallationNeeded(PermissionMissing):
+    """This is for the administrator of the installation, whose token names no company."""
+
+    code = "installation-needed"
 
 
 def ctx() -> Context:
@@ -69,34 +75,40 @@ def ctx() -> Context:
 class Routes(Blueprint):
     """A service's routes. Each names the permission that it needs; `money=True` demands an Idempotency-Key.
 
-    `permission=None` is for the few that anybody may call (sign-in, published keys).
+    `permission=None` is for the few that anybody may call (sign-in, published keys); `installation=True` for what belongs
+    to no company and is done with a token that names none.
     """
 
     def get(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
-        return self._route(rule, "GET", permission, money=False)
+        return self._route(rule, "GET", permission)
 
-    def post(self, rule: str, *, permission: str | None, money: bool = False) -> Callable[[View], View]:
-        return self._route(rule, "POST", permission, money)
+    def post(
+        self, rule: str, *, permission: str | None, money: bool = False, installation: bool = False
+    ) -> Callable[[View], View]:
+        return self._route(rule, "POST", permission, money, installation)
 
     def put(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
-        return self._route(rule, "PUT", permission, money=False)
+        return self._route(rule, "PUT", permission)
 
     def patch(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
-        return self._route(rule, "PATCH", permission, money=False)
+        return self._route(rule, "PATCH", permission)
 
     def delete(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
-        return self._route(rule, "DELETE", permission, money=False)
+        return self._route(rule, "DELETE", permission)
 
-    def _route(self, rule: str, method: str, permission: str | None, money: bool) -> Callable[[View], View]:
+    def _route(
+        self, rule: str, method: str, permission: str | None, money: bool = False, installation: bool = False
+    ) -> Callable[[View], View]:
         def decorate(view: View) -> View:
             @functools.wraps(view)
             def at_the_edge(*args: Any, **values: Any) -> Any:
-                return answer(view, permission, money, args, values)
+                principal = None if permission is None else _principal(permission, installation)
+                return answer(view, principal, money, args, values)
 
             at_the_edge.permission = permission  # type: ignore[attr-defined]
             at_the_edge.money = money  # type: ignore[attr-defined]
-            self.doc(**_documented(permission, money))(at_the_edge)
-            self.route(rule, methods=[method])(at_the_edge)
+            documented = self.doc(**_documented(permission, money))(at_the_edge)
+            self.route(rule, methods=[method])(documented)
             return view
 
         return decorate
@@ -120,14 +132,20 @@ def _documented(permission: str | None, money: bool) -> dict[str, Any]:
     return {**result, "security": [{"token": []}], "x-permission": permission}
 
 
-def answer(view: Callable[..., Any], permission: str | None, money: bool, args: Any, values: Any) -> Response:
+def _principal(permission: str, installation: bool) -> Principal:
+    principal: Principal = current_app.extensions["duebook"].tokens.check(bearer_token())
+    if installation and principal.company_id:
+        raise InstallationNeeded()
+    if not installation and not principal.company_id:
+        raise CompanyNeeded()
+    if not principal.may(permission):
+        raise PermissionMissing(permission=permission)
+    return principal
+
+
+def answer(view: Callable[..., Any], principal: Principal | None, money: bool, args: Any, values: Any) -> Response:
     """Runs a view in its transaction; again where the database asks for it (deadlock, serialization), a few times."""
     state = current_app.extensions["duebook"]
-    principal: Principal | None = None
-    if permission is not None:
-        principal = state.tokens.check(bearer_token())
-        if not principal.may(permission):
-            raise PermissionMissing(permission=permission)
     state.waiting.wait_for_header(request.headers.get("Wait-For-Event"), principal)
     key = _key() if money else None
     attempt = 1
@@ -181,7 +199,12 @@ def _transaction(
             stored = _stored_answer(connection, actor, key)
             if stored is not None:
                 return stored
-        response: Response = make_response(current_app.ensure_sync(view)(*args, **values))
+        try:
+            response: Response = make_response(current_app.ensure_sync(view)(*args, **values))
+        except Refusal as refusal:
+            if refusal.keeps_what_was_written:
+                connection.commit()
+            raise
         if response.status_code >= 400:
             return response
         stated = list(g.ctx.stated)

@@ -6,15 +6,19 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
+from marshmallow import fields
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
 from shared.db import UNIQUE_VIOLATION, constraint, is_transient, sqlstate
 from shared.errors import Conflict, Fault, FaultsFound, Invalid, Malformed, NotFound, Refusal, Unavailable
+from shared.http.schemas import Out
 from shared.telemetry import log
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
+HTTP_REFUSAL = "HttpRefusal"
+"""Name of the classes that are made for werkzeug's own errors as they come."""
 
 
 class AlreadyExists(Conflict):
@@ -33,6 +37,38 @@ class TooBusy(Unavailable):
     """The service could not get what it needs in time; nothing was changed. Try again shortly, with the same key."""
 
     code = "too-busy"
+
+
+class FaultOut(Out):
+    pointer = fields.String(required=True, metadata={"description": "JSON pointer (RFC 6901) into the body"})
+    detail = fields.String(required=True)
+    type = fields.String(required=True)
+    rule = fields.String(metadata={"description": "the business rule's code"})
+
+
+class ProblemOut(Out):
+    """RFC 9457; a problem may carry more facts by name."""
+
+    type = fields.String(required=True, metadata={"description": "/problems/ and the problem's code"})
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    instance = fields.String(required=True, metadata={"description": "names the request in the logs"})
+    rule = fields.String(metadata={"description": "the business rule's code"})
+    errors = fields.List(fields.Nested(FaultOut), metadata={"description": "every fault of the input"})
+
+
+def catalogue(service: str) -> list[dict[str, Any]]:
+    """Every refusal that the service's code or shared code can answer with, by its code."""
+    found: dict[str, dict[str, Any]] = {}
+    waiting: list[type[Refusal]] = [Refusal]
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        ours = kind.__module__.startswith(("shared.", f"services.{service}."))
+        if ours and kind is not Refusal and kind.__qualname__ != HTTP_REFUSAL:
+            found[kind.code] = {"code": kind.code, "status": kind.status, "title": kind.title(), "rule": kind.rule}
+    return [found[code] for code in sorted(found)]
 
 
 def problem(refusal: Refusal) -> Response:
@@ -120,7 +156,7 @@ def _refusal_of_http(error: HTTPException) -> Refusal:
         return FaultsFound(errors=faults)
     kinds: dict[int, tuple[type[Refusal], str]] = {400: (Malformed, "malformed"), 404: (NotFound, "no-such-page")}
     base, code = kinds.get(error.code or 500, (Refusal, (error.name or "error").lower().replace(" ", "-")))
-    kind = type("HttpRefusal", (base,), {"code": code, "status": error.code or 500, "__doc__": error.description or error.name})
+    kind = type(HTTP_REFUSAL, (base,), {"code": code, "status": error.code or 500, "__doc__": error.description or error.name})
     refusal: Refusal = kind()
     return refusal
 
