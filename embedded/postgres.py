@@ -23,7 +23,7 @@ from typing import Any, Self
 import psycopg
 
 from embedded.errors import HomeInUse, ServerFailed
-from embedded.programs import MEND, open_to_all, programs_for, server_user
+from embedded.programs import MEND, major_version, open_to_all, programs_for, server_user
 
 __all__ = ["HomeInUse", "Server", "ServerFailed"]
 
@@ -91,6 +91,9 @@ class Server:
             self._end_leftovers()
             if not self.data.exists():
                 self._create_cluster(programs, user, as_user)
+            made_by, version = (self.data / "PG_VERSION").read_text().strip(), major_version(programs)
+            if made_by != version:
+                raise ServerFailed(f"the data in {self.data} belong to PostgreSQL {made_by}; {programs} is version {version}")
             self._launch(programs, as_user)
             psycopg.connect(self.url, connect_timeout=10).close()
             return self.url

