@@ -28,6 +28,8 @@ class Refusal(Exception):
     code: ClassVar[str] = "refused"
     rule: ClassVar[str | None] = None
     """The business rule's code in the field's documents (`BR-AR-C2`), where there is one."""
+    keeps_what_was_written: ClassVar[bool] = False
+    """True where the refusal itself is a fact: the transaction is committed, without events (a failed sign-in is counted)."""
 
     def __init__(self, detail: str | None = None, *, pointer: str | None = None, errors: list[Fault] | None = None, **facts: Any):
         self.detail = detail or self.title()
@@ -93,7 +95,7 @@ class Unavailable(Refusal):
 
     status = 503
     code = "unavailable"
-    retry_after_s: ClassVar[int] = 1
+    retry_after_s: int = 1
 
 
 class FaultsFound(Invalid):
