@@ -160,7 +160,9 @@ def import_commands() -> None:
 @home_option
 @company_option
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="TOML file that names the columns.")
+@click.option(
+    "--mapping", required=True, type=click.Path(path_type=Path, dir_okay=False), help="TOML file that names the columns."
+)
 @click.option("--skip-bad-rows", is_flag=True, help="Import the good rows and report the bad ones.")
 @click.option("--receipts-until", type=click.DateTime(["%Y-%m-%d"]), help="Leave out receipts after this date.")
 def receivables(
@@ -192,7 +194,9 @@ def receivables(
         except RowsRefused as refused:
             for fault in refused.faults[:SHOWN_FAULTS]:
                 click.echo(str(fault), err=True)
-            raise click.ClickException("the rows above were refused; what came before them is in, so run it again once they are mended") from None
+            raise click.ClickException(
+                "the rows above were refused; what came before them is in, so run it again once they are mended"
+            ) from None
         for fault in done.refused[:SHOWN_FAULTS]:
             click.echo(str(fault), err=True)
         for name, counts in (("invoices", done.invoices), ("receipts", done.receipts), ("deposits", done.deposits)):

@@ -83,4 +83,8 @@ def _document(answer: httpx.Response) -> dict[str, Any]:
         found = answer.json()
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else {"title": f"{answer.request.url} answered {answer.status_code}", "status": answer.status_code}
+    return (
+        found
+        if isinstance(found, dict)
+        else {"title": f"{answer.request.url} answered {answer.status_code}", "status": answer.status_code}
+    )

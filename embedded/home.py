@@ -1,9 +1,9 @@
 """The home folder: everything that one embedded installation keeps, and what a command finds there of a running one.
 
-    lock, postgres/      the database server's own (embedded.postgres)
-    secrets.json         passwords of the services' roles and the secret between services, readable by the owner alone
-    running.json         URL and process of the running installation
-    logs/                what web and worker processes say
+lock, postgres/      the database server's own (embedded.postgres)
+secrets.json         passwords of the services' roles and the secret between services, readable by the owner alone
+running.json         URL and process of the running installation
+logs/                what web and worker processes say
 """
 
 from __future__ import annotations

@@ -91,7 +91,15 @@ class Installation:
                 *(sys.executable, "-m", "gunicorn", "embedded.gateway:from_environment()"),
                 *("--bind", f"127.0.0.1:{self.port}", "--worker-class", "gthread"),
                 *("--workers", str(WEB_WORKERS), "--threads", str(WEB_THREADS)),
-                *("--graceful-timeout", "8", "--log-level", "warning", "--worker-tmp-dir", _memory_folder(), "--no-control-socket"),
+                *(
+                    "--graceful-timeout",
+                    "8",
+                    "--log-level",
+                    "warning",
+                    "--worker-tmp-dir",
+                    _memory_folder(),
+                    "--no-control-socket",
+                ),
             ],
         }
         output = (self.home.logs / f"{name}.log").open("ab")
@@ -164,7 +172,9 @@ def require_free_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise CannotStart(f"port {port} is in use by another program; choose one with --port (make: DUEBOOK_PORT)") from None
+                raise CannotStart(
+                    f"port {port} is in use by another program; choose one with --port (make: DUEBOOK_PORT)"
+                ) from None
             raise CannotStart(f"cannot listen on port {port}: {(error.strerror or str(error)).lower()}") from None
 
 

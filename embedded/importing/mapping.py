@@ -1,20 +1,20 @@
 """A mapping says which column of a CSV holds what. It is a small TOML file:
 
-    source = "old-system"          # with the invoice number it identifies a row, so that a second import adds nothing
-    currency = "USD"               # of every amount
-    date_format = "%m/%d/%Y"       # as in Python's strptime; ISO dates (%Y-%m-%d) where it is not given
-    payment_type = "Check"         # of the receipts
-    delimiter = ","
+source = "old-system"          # with the invoice number it identifies a row, so that a second import adds nothing
+currency = "USD"               # of every amount
+date_format = "%m/%d/%Y"       # as in Python's strptime; ISO dates (%Y-%m-%d) where it is not given
+payment_type = "Check"         # of the receipts
+delimiter = ","
 
-    [columns]
-    customer_code = "customerID"
-    customer_name = "customerName" # optional; the code where it is not given
-    invoice_number = "invoiceNumber"
-    issued_on = "InvoiceDate"
-    due_on = "DueDate"
-    amount = "InvoiceAmount"
-    received_on = "SettledDate"    # optional; an empty cell is an invoice that is not paid
-    received_amount = "Paid"       # optional; the invoice's amount where it is not given
+[columns]
+customer_code = "customerID"
+customer_name = "customerName" # optional; the code where it is not given
+invoice_number = "invoiceNumber"
+issued_on = "InvoiceDate"
+due_on = "DueDate"
+amount = "InvoiceAmount"
+received_on = "SettledDate"    # optional; an empty cell is an invoice that is not paid
+received_amount = "Paid"       # optional; the invoice's amount where it is not given
 """
 
 from __future__ import annotations
