@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from shared.config import Settings
 from shared.context import Context
 from shared.db import Database, is_transient
@@ -98,6 +100,10 @@ class Worker:
                 log.error("log.forked", error=str(forked))
                 self.stopping.wait(5.0)
                 return
+            except (msgspec.MsgspecError, ValueError) as error:
+                # no page of ours: it is dropped, and what should have come is fetched from the log
+                log.error("page.unreadable", error=repr(error)[:300])
+                return
             except Exception as error:
                 if not is_transient(error) and not isinstance(error, PeerUnreachable):
                     raise
@@ -148,5 +154,6 @@ class Worker:
 def producer_of(raw: bytes) -> str:
     """The producer that a page names, without decoding its events."""
     opening = b'{"producer":"'
-    assert raw.startswith(opening)
+    if not raw.startswith(opening):
+        raise ValueError("this is no page of a log")
     return raw[len(opening) : raw.index(b'"', len(opening))].decode()
