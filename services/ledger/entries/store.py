@@ -1,0 +1,262 @@
+"""Tables and queries of the journal: bulk adding by the worker, reading by everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Connection, Date, DateTime, Integer, LargeBinary, MetaData, Table, Text
+
+from services.ledger import arrays
+from services.ledger.entries.domain import Entry, Posting
+
+metadata = MetaData(schema="app")
+
+chain_head_table = Table(
+    "chain_head",
+    metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("number", BigInteger),
+    Column("hash", LargeBinary),
+)
+
+entry_table = Table(
+    "journal_entry",
+    metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("event_id", Text),
+    Column("producer", Text),
+    Column("sequence", BigInteger),
+    Column("kind", Text),
+    Column("document_id", Text),
+    Column("document", Text),
+    Column("subject", Text),
+    Column("currency", Text),
+    Column("occurred_on", Date),
+    Column("posting_on", Date),
+    Column("recorded_at", DateTime(timezone=True)),
+    Column("description", Text),
+    Column("reverses", Text),
+    Column("posting_count", Integer),
+    Column("hash", LargeBinary),
+)
+
+posting_table = Table(
+    "posting",
+    metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("entry_number", BigInteger, primary_key=True),
+    Column("line", Integer, primary_key=True),
+    Column("account", Text),
+    Column("side", Text),
+    Column("amount", BigInteger),
+    Column("customer_id", Text),
+    Column("document_id", Text),
+    Column("currency", Text),
+    Column("posting_on", Date),
+)
+
+balance_table = Table(
+    "balance",
+    metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("on_day", Date, primary_key=True),
+    Column("debit", BigInteger),
+    Column("credit", BigInteger),
+)
+
+customer_balance_table = Table(
+    "customer_balance",
+    metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("account", Text, primary_key=True),
+    Column("currency", Text, primary_key=True),
+    Column("customer_id", Text, primary_key=True),
+    Column("debit", BigInteger),
+    Column("credit", BigInteger),
+)
+
+
+@dataclass(slots=True)
+class Head:
+    """The end of a company's chain while a page is being posted."""
+
+    number: int
+    hash: bytes
+    chart_version: UUID
+
+
+def lock_heads(session: Connection, companies: Iterable[int]) -> dict[int, Head]:
+    """The companies' chains, locked in one order; their charts locked against change."""
+    rows = session.exec_driver_sql(
+        "select h.company_id, h.number, h.hash, c.version from app.chain_head h join app.chart c on c.company_id = h.company_id "
+        "where h.company_id = any(%s::bigint[]) order by h.company_id for update of h for share of c",
+        (arrays.plain(companies),),
+    )
+    return {company: Head(number, bytes(hash_), version) for company, number, hash_, version in rows}
+
+
+@dataclass(slots=True)
+class Batch:
+    """Entries of a page, column by column, as they go to the database."""
+
+    companies: list[int] = field(default_factory=list)
+    numbers: list[int] = field(default_factory=list)
+    events: list[str] = field(default_factory=list)
+    producers: list[str] = field(default_factory=list)
+    sequences: list[int] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)
+    labels: list[str] = field(default_factory=list)
+    subjects: list[str] = field(default_factory=list)
+    currencies: list[str] = field(default_factory=list)
+    occurred: list[date] = field(default_factory=list)
+    posted: list[date] = field(default_factory=list)
+    recorded: list[str] = field(default_factory=list)
+    descriptions: list[str] = field(default_factory=list)
+    reverses: list[str | None] = field(default_factory=list)
+    counts: list[int] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
+
+    posting_companies: list[int] = field(default_factory=list)
+    posting_numbers: list[int] = field(default_factory=list)
+    postings: list[Posting] = field(default_factory=list)
+    posting_currencies: list[str] = field(default_factory=list)
+    posting_days: list[date] = field(default_factory=list)
+
+    balances: dict[tuple[int, str, str, date], list[int]] = field(default_factory=dict)
+    customer_balances: dict[tuple[int, str, str, str], list[int]] = field(default_factory=dict)
+
+    def add(self, entry: Entry, recorded_at: str, postings: list[Posting], hash_: bytes) -> None:
+        self.companies.append(entry.company_id)
+        self.numbers.append(entry.number)
+        self.events.append(entry.event_id)
+        self.producers.append(entry.producer)
+        self.sequences.append(entry.sequence)
+        self.kinds.append(entry.kind)
+        self.documents.append(entry.document_id)
+        self.labels.append(entry.document)
+        self.subjects.append(entry.subject)
+        self.currencies.append(entry.currency)
+        self.occurred.append(entry.occurred_on)
+        self.posted.append(entry.posting_on)
+        self.recorded.append(recorded_at)
+        self.descriptions.append(entry.description)
+        self.reverses.append(entry.reverses)
+        count = len(postings)
+        self.counts.append(count)
+        self.hashes.append(hash_.hex())
+        self.posting_companies += [entry.company_id] * count
+        self.posting_numbers += [entry.number] * count
+        self.posting_currencies += [entry.currency] * count
+        self.posting_days += [entry.posting_on] * count
+        self.postings += postings
+
+
+ADD_ENTRIES = """
+with entry as (
+    insert into app.journal_entry (company_id, number, event_id, producer, sequence, kind, document_id, document, subject, currency,
+        occurred_on, posting_on, recorded_at, description, reverses, posting_count, hash)
+    select company_id, number, event_id, producer, sequence, kind, document_id, document, subject, currency,
+        occurred_on, posting_on, recorded_at, description, reverses, posting_count, decode(hash, 'hex')
+    from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
+        %s::char(3)[], %s::date[], %s::date[], %s::timestamptz[], %s::text[], %s::text[], %s::int[], %s::text[])
+        as given (company_id, number, event_id, producer, sequence, kind, document_id, document, subject, currency,
+        occurred_on, posting_on, recorded_at, description, reverses, posting_count, hash))
+insert into app.posting (company_id, entry_number, line, account, side, amount, customer_id, document_id, currency, posting_on)
+select * from unnest(%s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[],
+    %s::char(3)[], %s::date[])
+"""
+"""Entries and postings in one statement: the triggers of both look at what the whole statement has added."""
+
+ADD_BALANCES = """
+insert into app.balance (company_id, account, currency, on_day, debit, credit)
+select * from unnest(%s::bigint[], %s::text[], %s::char(3)[], %s::date[], %s::bigint[], %s::bigint[])
+on conflict (company_id, account, currency, on_day)
+    do update set debit = balance.debit + excluded.debit, credit = balance.credit + excluded.credit
+"""
+
+ADD_CUSTOMER_BALANCES = """
+insert into app.customer_balance (company_id, account, currency, customer_id, debit, credit)
+select * from unnest(%s::bigint[], %s::text[], %s::char(3)[], %s::text[], %s::bigint[], %s::bigint[])
+on conflict (company_id, account, currency, customer_id)
+    do update set debit = customer_balance.debit + excluded.debit, credit = customer_balance.credit + excluded.credit
+"""
+
+
+def add(session: Connection, batch: Batch) -> None:
+    """Adds the entries, their postings and what they add to the balances."""
+    plain, texts = arrays.plain, arrays.texts
+    lines, accounts, sides, amounts, customers, documents = zip(*batch.postings, strict=True)
+    session.exec_driver_sql(
+        ADD_ENTRIES,
+        (
+            plain(batch.companies),
+            plain(batch.numbers),
+            texts(batch.events),
+            plain(batch.producers),
+            plain(batch.sequences),
+            texts(batch.kinds),
+            texts(batch.documents),
+            texts(batch.labels),
+            texts(batch.subjects),
+            plain(batch.currencies),
+            plain(batch.occurred),
+            plain(batch.posted),
+            plain(batch.recorded),
+            texts(batch.descriptions),
+            arrays.optional_texts(batch.reverses),
+            plain(batch.counts),
+            plain(batch.hashes),
+            plain(batch.posting_companies),
+            plain(batch.posting_numbers),
+            plain(lines),
+            texts(accounts),
+            plain(sides),
+            plain(amounts),
+            arrays.optional_texts(customers),
+            texts(documents),
+            plain(batch.posting_currencies),
+            plain(batch.posting_days),
+        ),
+    )
+    _add_sums(session, ADD_BALANCES, batch.balances)
+    if batch.customer_balances:
+        _add_sums(session, ADD_CUSTOMER_BALANCES, batch.customer_balances)
+
+
+def _add_sums(session: Connection, statement: str, sums: dict[tuple[int, str, str, object], list[int]]) -> None:
+    # sorted, so that two who add at once wait for each other and never deadlock
+    keys = sorted(sums)  # type: ignore[type-var]
+    companies, accounts, currencies, of = zip(*keys, strict=True)
+    session.exec_driver_sql(
+        statement,
+        (
+            arrays.plain(companies),
+            arrays.texts(accounts),
+            arrays.plain(currencies),
+            arrays.texts([str(value) for value in of]),
+            arrays.plain(sums[key][0] for key in keys),
+            arrays.plain(sums[key][1] for key in keys),
+        ),
+    )
+
+
+def move_heads(session: Connection, heads: dict[int, Head]) -> None:
+    companies = sorted(heads)
+    session.exec_driver_sql(
+        "update app.chain_head h set number = new.number, hash = decode(new.hash, 'hex') "
+        "from unnest(%s::bigint[], %s::bigint[], %s::text[]) as new (company_id, number, hash) "
+        "where h.company_id = new.company_id and h.company_id = any(%s::bigint[])",
+        (
+            arrays.plain(companies),
+            arrays.plain(heads[company].number for company in companies),
+            arrays.plain(heads[company].hash.hex() for company in companies),
+            arrays.plain(companies),
+        ),
+    )
