@@ -1,0 +1,1 @@
+"""Billing: customers, terms, invoices and the signed AR sub-ledger."""
