@@ -1,0 +1,30 @@
+"""Deposit groups: by which receipts are batched into deposits (F-SET-07). A receipt names its group by the description."""
+
+from __future__ import annotations
+
+from services.banking.deposit_groups import store
+from shared.context import Context
+from shared.errors import Conflict
+from shared.ids import new_id
+
+DEFAULT_GROUPS = ("Checks", "Cash")
+
+
+class DepositGroupExists(Conflict):
+    """There is a deposit group with this description or id already."""
+
+    code = "deposit-group-exists"
+
+
+def create_deposit_group(ctx: Context, description: str, group_id: str | None = None) -> dict[str, str]:
+    """A new group. The same id with the same description again answers the same group. Raises DepositGroupExists."""
+    made = group_id or new_id("dgr")
+    if not store.add_groups(ctx.session, ctx.company_id, [(made, description)]):
+        if store.description_of(ctx.session, ctx.company_id, made) != description:
+            raise DepositGroupExists(pointer="/description")
+    return {"id": made, "description": description}
+
+
+def create_default_groups(ctx: Context) -> None:
+    """The groups that every company begins with; those that exist stay."""
+    store.add_groups(ctx.session, ctx.company_id, [(new_id("dgr"), description) for description in DEFAULT_GROUPS])

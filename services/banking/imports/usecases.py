@@ -1,0 +1,105 @@
+"""Deposits that were made elsewhere, brought in by the thousand: set-based, once per external id, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from services.banking.deposits import store
+from services.banking.deposits.domain import NewDeposit, WantedDeposit
+from services.banking.deposits.usecases import add_deposits, books_of, check_bank, prepare, refuse
+from services.banking.receipts import store as receipts
+from shared.context import Context
+from shared.errors import Fault, Faults, Invalid
+from shared.ids import new_id
+from shared.periods import PeriodIsClosed, closed_through
+
+DEPOSITS_AT_MOST = 1000
+RECEIPTS_AT_MOST = 20_000
+"""Of one request; their places are locked until it ends."""
+
+
+class ImportDiffers(Invalid):
+    """This external id was imported before with another content; imported deposits are voided, not changed."""
+
+    code = "import-differs"
+
+
+class ImportRepeated(Invalid):
+    """This external id stands in an earlier row of the same request."""
+
+    code = "import-repeated"
+
+
+class ImportTooLarge(Invalid):
+    """The rows name too many receipts together; send fewer rows at once."""
+
+    code = "import-too-large"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """A deposit as another system names it. `source` and `external_id` together are its name."""
+
+    source: str
+    external_id: str
+    wanted: WantedDeposit
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.source, self.external_id
+
+
+def import_deposits(ctx: Context, rows: Sequence[ImportRow]) -> dict[str, Any]:
+    """Adds the deposits that were not imported before, in a fixed number of statements; a row known with the same content counts
+    as known. Any fault in any row refuses all, with a pointer to each.
+
+    Rows without a bank account go to the company's default one.
+    """
+    named = {receipt_id for row in rows for receipt_id in row.wanted.receipt_ids}
+    if len(named) > RECEIPTS_AT_MOST:
+        raise ImportTooLarge(f"the rows name {len(named)} receipts, at most {RECEIPTS_AT_MOST} fit", pointer="/rows")
+    # the receipts first: an import of the same rows that is under way is waited for, and its rows are then known
+    known_receipts = receipts.lock_receipts(ctx.session, ctx.company_id, sorted(named))
+    imported = store.imported(ctx.session, ctx.company_id, [row.key for row in rows])
+    books = books_of(ctx, [row.wanted for row in rows])
+    closed = closed_through(ctx)
+    faults = Faults()
+    taken: list[Fault] = []
+    added: list[tuple[ImportRow, NewDeposit]] = []
+    ids: dict[tuple[str, str], str] = {}
+    seen: set[str] = set()
+    for index, row in enumerate(rows):
+        pointer = f"/rows/{index}"
+        content = row.wanted.content()
+        if row.key in ids:
+            faults.add(f"{pointer}/external_id", ImportRepeated(external_id=row.external_id))
+            continue
+        if row.key in imported:
+            ids[row.key], known_content = imported[row.key]
+            if known_content != content:
+                faults.add(f"{pointer}/external_id", ImportDiffers(external_id=row.external_id, deposit_id=ids[row.key]))
+            continue
+        ids[row.key] = new_id("dep")
+        check_bank(books, row.wanted, pointer, faults)
+        if closed is not None and row.wanted.posting_on <= closed:
+            faults.add(
+                f"{pointer}/deposited_on",
+                PeriodIsClosed(f"{closed} and all days before it are closed", closed_through=closed.isoformat()),
+            )
+        made, banked = prepare(
+            books, row.wanted, row.wanted.receipt_ids, known_receipts, ids[row.key], content, pointer, seen, faults
+        )
+        taken += banked
+        if made is not None:
+            added.append((row, made))
+    refuse(faults, taken)
+    if added:
+        add_deposits(ctx, [made for _, made in added])
+        store.add_imports(ctx.session, ctx.company_id, [(*row.key, made.id) for row, made in added])
+    return {
+        "added": len(added),
+        "known": len(rows) - len(added),
+        "items": [{"source": row.source, "external_id": row.external_id, "id": ids[row.key]} for row in rows],
+    }
