@@ -76,6 +76,10 @@ class House:
                         moved = self.consumers[name].catch_up(producer, self.peers[name].fetch) > 0 or moved
                 moved = run_due(self.databases[name].worker, name, self.clock, service(name).jobs) > 0 or moved
 
+    def owner(self, name: str) -> psycopg.Connection:
+        """A connection as the owner of a service's database, who sees every company; commits when its `with` ends well."""
+        return psycopg.connect(self.assembly.urls[name]["owner"])
+
     def company(self, currency: str = "USD", time_zone: str = "UTC", name: str = "Greenfield Supply") -> Company:
         """A new company, known to every service."""
         with self.databases["identity"].api.begin() as session:
