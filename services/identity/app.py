@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from flask import Flask
 
+from services.identity import timers
+from services.identity.api_keys.api import routes as api_keys
+from services.identity.companies.api import routes as companies
 from services.identity.handlers import handlers
+from services.identity.people.api import routes as people
+from services.identity.roles.api import routes as roles
+from services.identity.signing_keys.api import routes as signing_keys
 from services.identity.tokens.api import routes as tokens
 from shared.config import Settings
 from shared.http.app import make_app
@@ -15,7 +21,8 @@ SERVICE = Service(
     name="identity",
     follows=("identity",),
     handlers=handlers,
-    routes=(tokens,),
+    routes=(companies, people, roles, api_keys, tokens, signing_keys),
+    timers=(timers.keep_keys,),
     description="Companies, people, roles, API keys and the tokens that every service checks by itself.",
 )
 

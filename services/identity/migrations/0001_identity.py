@@ -1,4 +1,4 @@
-"""Companies, users, roles, API keys and the keys that tokens are signed with."""
+"""Companies, people, roles, API keys and the keys that tokens are signed with."""
 
 from alembic import op
 
@@ -10,54 +10,120 @@ branch_labels = None
 depends_on = None
 
 TABLES = """
+create sequence app.company_number;
 create table app.company (
-    company_id bigint generated always as identity primary key, name text not null check (name <> ''), time_zone text not null,
-    currency char(3) not null, created_at timestamptz not null default now());
+    company_id bigint primary key, name text not null check (name <> ''), time_zone text not null,
+    currency char(3) not null check (currency ~ '^[A-Z]{3}$'), origin text not null check (origin in ('live', 'demo')),
+    created_at timestamptz not null default now());
 
 create table app.role (
     company_id bigint not null, name text not null check (name ~ '^[a-z][a-z0-9_-]{0,39}$'), permissions text[] not null,
     built_in bool not null, primary key (company_id, name));
 
+-- valid_after: tokens that were issued before it no longer count; null while nothing was ever withdrawn.
 create table app.person (
     company_id bigint not null, id text not null, email text not null check (email = lower(email)), name text not null,
-    password_hash text not null, role text not null, active bool not null default true, created_at timestamptz not null default now(),
+    role text not null, active bool not null default true, created_at timestamptz not null default now(), valid_after timestamptz,
     primary key (company_id, id), foreign key (company_id, role) references app.role);
 create unique index person_email on app.person (email);
+create unique index person_id on app.person (id);
+create index person_role on app.person (company_id, role);
+create index person_created on app.person (company_id, created_at, id);
+create index person_name on app.person (company_id, name, id);
+
+-- Apart from the person, so that the audit trail never holds a hash.
+create table app.password (
+    company_id bigint not null, person_id text not null, hash text not null, primary key (company_id, person_id),
+    foreign key (company_id, person_id) references app.person);
 
 create table app.api_key (
-    company_id bigint not null, id text not null, name text not null, role text not null, secret_hash bytea not null,
-    created_at timestamptz not null default now(), expires_on date, revoked_at timestamptz,
+    company_id bigint not null, id text not null, name text not null check (name <> ''), role text not null,
+    secret_hash bytea not null check (length(secret_hash) = 32), created_at timestamptz not null default now(), expires_on date,
+    revoked_at timestamptz, valid_after timestamptz,
     primary key (company_id, id), foreign key (company_id, role) references app.role);
 create unique index api_key_id on app.api_key (id);
+create index api_key_role on app.api_key (company_id, role);
+create index api_key_created on app.api_key (company_id, created_at, id);
+create index api_key_name on app.api_key (company_id, name, id);
 
+-- Of the installation, not of a company: see README.
 create table app.signing_key (
-    key_id text primary key, private_pem text not null, public_jwk jsonb not null, created_at timestamptz not null default now(),
-    signs_until timestamptz not null, published_until timestamptz not null);
+    key_id text primary key, private_pem text not null, public_jwk jsonb not null, created_at timestamptz not null,
+    signs_from timestamptz not null, signs_until timestamptz not null, published_until timestamptz not null,
+    check (created_at <= signs_from and signs_from < signs_until and signs_until < published_until));
+
+-- Who (a digest of what was typed) failed to sign in from where; of no company, since none is known then.
+create table app.failed_sign_in (
+    id bigint generated always as identity primary key, who bytea not null, address text not null,
+    at timestamptz not null default clock_timestamp());
+create index failed_sign_in_pair on app.failed_sign_in (who, address, at);
+create index failed_sign_in_address on app.failed_sign_in (address, at);
+create index failed_sign_in_at on app.failed_sign_in (at);
 """
 
 SIGN_IN = """
 -- Sign-in comes before a company is known, so it looks a person or a key up by what is unique in the installation.
-create function app.person_to_sign_in(wanted text) returns setof app.person
+-- The row is locked first and all else read in a later statement: who waited for a change sees all of it.
+create function app.person_to_sign_in(wanted text, out company_id bigint, out id text, out hash text, out role text)
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    select p.company_id, p.id, p.role into company_id, id, role from app.person p where p.email = wanted and p.active for share;
+    select w.hash into hash from app.password w
+        where w.company_id = person_to_sign_in.company_id and w.person_id = person_to_sign_in.id;
+end $$;
+
+create function app.api_key_to_exchange(wanted text,
+        out company_id bigint, out id text, out secret_hash bytea, out role text, out expires_on date, out time_zone text)
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+    select k.company_id, k.id, k.secret_hash, k.role, k.expires_on into company_id, id, secret_hash, role, expires_on
+        from app.api_key k where k.id = wanted and k.revoked_at is null for share;
+    select c.time_zone into time_zone from app.company c where c.company_id = api_key_to_exchange.company_id;
+end $$;
+
+create function app.permissions_of(company bigint, role_name text, out permissions text[], out origin text)
     language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select * from app.person where email = lower(wanted) and active $$;
-create function app.api_key_to_exchange(wanted text) returns setof app.api_key
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select * from app.api_key where id = wanted and revoked_at is null $$;
-create function app.permissions_of(company bigint, role_name text) returns text[]
-    language sql stable security definer set search_path = pg_catalog, pg_temp as $$
-    select permissions from app.role where company_id = company and name = role_name $$;
+    select r.permissions, c.origin from app.role r join app.company c using (company_id)
+    where r.company_id = company and r.name = role_name $$;
+
+-- When a token for this principal begins: now in whole seconds, never before its valid_after. One clock, the database's.
+create function app.token_begins(company bigint, wanted text, out now timestamptz, out issued_at timestamptz)
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    select clock_timestamp(), greatest(date_trunc('second', clock_timestamp()),
+        (select p.valid_after from app.person p where p.company_id = company and p.id = wanted),
+        (select k.valid_after from app.api_key k where k.company_id = company and k.id = wanted)) $$;
+
+-- The next valid_after: above the begin of every token that was issued so far.
+create function app.withdrawn_at(before timestamptz) returns timestamptz
+    language sql volatile as $$
+    select greatest(date_trunc('second', clock_timestamp()), before) + interval '1 second' $$;
 """
+
+SIGN_IN_FUNCTIONS = (
+    "person_to_sign_in(text)",
+    "api_key_to_exchange(text)",
+    "permissions_of(bigint, text)",
+    "token_begins(bigint, text)",
+)
 
 
 def upgrade() -> None:
     create_kernel(posts=False)
     op.execute(TABLES)
     names = roles()
-    # the table of companies is the one that has no company: whoever may create one may not yet be in it
-    op.execute(f"grant select, insert, update (name, time_zone) on app.company to {names['api']}")
-    op.execute("create trigger audited after insert or update or delete on app.company for each row execute function audit.record_change('company_id')")
-    protect("app.role", api="select, insert, update, delete", worker="select, insert", audited_by="name")
+    op.execute(f"grant usage on sequence app.company_number to {names['api']}")
+    protect("app.company", api="select, insert, update (name, time_zone)", worker="select", audited_by="company_id")
+    protect("app.role", api="select, insert, update", worker="select", audited_by="name")
     protect("app.person", api="select, insert, update", worker="select", audited_by="id")
-    protect("app.api_key", api="select, insert, update (revoked_at, name, expires_on)", worker="select", audited_by="id")
-    op.execute(f"grant select, insert, update, delete on app.signing_key to {names['api']}")
+    protect("app.password", api="select, insert, update", worker="")
+    protect("app.api_key", api="select, insert, update", worker="select", audited_by="id")
+    # the api signs; the worker makes the next key ahead of time and removes old ones, without ever reading a private key
+    op.execute(f"grant select, insert, delete on app.signing_key to {names['api']}")
+    told = "key_id, created_at, signs_from, signs_until, published_until"
+    op.execute(f"grant select ({told}), insert, delete on app.signing_key to {names['worker']}")
+    op.execute(f"grant select, insert, delete on app.failed_sign_in to {names['api']}")
+    op.execute(f"grant select, delete on app.failed_sign_in to {names['worker']}")
     op.execute(SIGN_IN)
+    for function in SIGN_IN_FUNCTIONS:
+        op.execute(f"revoke execute on function app.{function} from public")
+        op.execute(f"grant execute on function app.{function} to {names['api']}")
