@@ -67,6 +67,7 @@ class Database:
         return engine(self.settings.log_database_url, 3)
 
     def close(self) -> None:
+        """Closes idle connections; the pools go on and open new ones when they are asked."""
         for name in ("api", "worker", "log"):
             if name in self.__dict__:
                 self.__dict__[name].dispose()

@@ -64,6 +64,13 @@ class House:
             database.close()
         self.assembly.close()
 
+    def rest(self) -> None:
+        """Closes the connections that are idle, so that others can have them; they are opened again when needed."""
+        for name in self.services:
+            self.databases[name].close()
+            if name in self.assembly.apps:
+                self.assembly.apps[name].extensions["duebook"].database.close()
+
     def pump(self, only: Sequence[str] | None = None) -> None:
         """Every consumer (or only those named) takes in all logs, and due jobs run, until nothing new is left."""
         names = [name for name in self.services if only is None or name in only]

@@ -1,0 +1,40 @@
+"""A cluster of real processes for a test, on servers that were found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure import Found, broker
+from tests.integration.cluster import Cluster
+from tests.product import House, random_prefix
+
+
+@pytest.fixture(scope="session")
+def broker_found() -> Iterator[Found]:
+    found = broker()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def cluster(
+    house: House, database_urls: dict[str, dict[str, str]], broker_found: Found, tmp_path: Path
+) -> Iterator[Callable[..., Cluster]]:
+    """Makes a cluster over the run's databases, which then has them to itself."""
+    if not broker_found.url.startswith("amqp"):
+        pytest.skip(f"needs RabbitMQ between processes, and only {broker_found} is here")
+    made: list[Cluster] = []
+
+    def start(**options: object) -> Cluster:
+        house.rest()
+        cluster = Cluster(database_urls, broker_found.url, random_prefix().rstrip("_"), tmp_path, **options)  # type: ignore[arg-type]
+        made.append(cluster)
+        cluster.start()
+        return cluster
+
+    yield start
+    for cluster in made:
+        cluster.stop()
