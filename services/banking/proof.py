@@ -13,7 +13,7 @@ UNDEPOSITED = "undeposited"
 
 
 def proof(ctx: Context, params: dict[str, str]) -> dict[str, Any]:
-    """Sums per currency and per bank account, in minor units, zero ones left out; with `documents`, what makes up the sums named."""
+    """Sums per currency and per bank account, in minor units, without zero ones; with `documents`, what makes up those named."""
     figures: dict[str, Any] = {
         "undeposited": [list(row) for row in receipts.undeposited_totals(ctx.session, ctx.company_id) if row[1]],
         "banks": [list(row) for row in bank_accounts.book_totals(ctx.session, ctx.company_id) if row[2]],

@@ -74,7 +74,8 @@ def add_bank_account(session: Connection, company_id: int, made: BankAccount) ->
     """False where the id or the ledger account has a bank account already."""
     return bool(
         session.exec_driver_sql(
-            f"insert into app.bank_account (company_id, {_COLUMNS}) values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+            f"insert into app.bank_account (company_id, {_COLUMNS}) "
+            "values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
             (company_id, made.id, made.name, made.account, made.currency, made.masked_number, made.fee_account, made.is_default),
         ).rowcount
     )

@@ -19,9 +19,9 @@ class DepositGroupExists(Conflict):
 def create_deposit_group(ctx: Context, description: str, group_id: str | None = None) -> dict[str, str]:
     """A new group. The same id with the same description again answers the same group. Raises DepositGroupExists."""
     made = group_id or new_id("dgr")
-    if not store.add_groups(ctx.session, ctx.company_id, [(made, description)]):
-        if store.description_of(ctx.session, ctx.company_id, made) != description:
-            raise DepositGroupExists(pointer="/description")
+    added = store.add_groups(ctx.session, ctx.company_id, [(made, description)])
+    if not added and store.description_of(ctx.session, ctx.company_id, made) != description:
+        raise DepositGroupExists(pointer="/description")
     return {"id": made, "description": description}
 
 

@@ -65,12 +65,6 @@ class DepositDiffers(Conflict):
     code = "deposit-differs"
 
 
-class ReceiptsTaken(Conflict):
-    """Receipts of this deposit are in another live deposit already; `errors` names them."""
-
-    code = "receipt-already-deposited"
-
-
 class DepositAlreadyVoided(Conflict):
     """The deposit was voided before; a voided deposit cannot be voided again."""
 
@@ -134,6 +128,14 @@ class NewDeposit:
     def net(self) -> int:
         """What the bank gets."""
         return self.total - self.fee
+
+
+def check_choice(wanted: WantedDeposit, faults: Faults) -> None:
+    """What is in the deposit is said in one of two ways."""
+    if bool(wanted.receipt_ids) == (wanted.deposit_group is not None):
+        faults.add("/receipt_ids", ReceiptsOrGroup())
+    elif wanted.received_through is not None and wanted.deposit_group is None:
+        faults.add("/received_through", ReceiptsOrGroup("received_through goes with a deposit group"))
 
 
 def check_amounts(receipts: Sequence[Receipt], currency: str, fee: Money | None, pointer: str, faults: Faults) -> None:

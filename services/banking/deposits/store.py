@@ -159,19 +159,20 @@ def add_deposits(session: Connection, company_id: int, actor: str, deposits: Seq
     placed = session.exec_driver_sql(
         """
         with deposits as (
-            insert into app.deposit (company_id, id, bank_account_id, currency, occurred_on, posting_on, total, fee, fee_account,
-                                     item_count, reference, notes, content, event_id, created_by)
-            select %(company)s, t.id, t.bank, t.currency, t.day, t.day, t.total, t.fee, t.fee_account, t.items, t.reference, t.notes,
-                   t.content, t.event_id, %(actor)s
-            from unnest(%(ids)s::text[], %(banks)s::text[], %(currencies)s::text[], %(days)s::date[], %(totals)s::bigint[],
-                        %(fees)s::bigint[], %(fee_accounts)s::text[], %(counts)s::int[], %(references)s::text[], %(notes)s::text[],
-                        %(contents)s::bytea[], %(events)s::text[])
+            insert into app.deposit (company_id, id, bank_account_id, currency, occurred_on, posting_on, total, fee,
+                                     fee_account, item_count, reference, notes, content, event_id, created_by)
+            select %(company)s, t.id, t.bank, t.currency, t.day, t.day, t.total, t.fee,
+                   t.fee_account, t.items, t.reference, t.notes, t.content, t.event_id, %(actor)s
+            from unnest(%(ids)s::text[], %(banks)s::text[], %(currencies)s::text[], %(days)s::date[],
+                        %(totals)s::bigint[], %(fees)s::bigint[], %(fee_accounts)s::text[], %(counts)s::int[],
+                        %(references)s::text[], %(notes)s::text[], %(contents)s::bytea[], %(events)s::text[])
                  as t (id, bank, currency, day, total, fee, fee_account, items, reference, notes, content, event_id)),
         items as (
             insert into app.deposit_item (company_id, deposit_id, receipt_id, amount)
             select %(company)s, * from unnest(%(item_deposits)s::text[], %(item_receipts)s::text[], %(item_amounts)s::bigint[])),
         postings as (
-            insert into app.bank_posting (company_id, bank_account_id, occurred_on, posting_on, kind, amount, deposit_id, event_id)
+            insert into app.bank_posting
+                (company_id, bank_account_id, occurred_on, posting_on, kind, amount, deposit_id, event_id)
             select %(company)s, t.bank, t.day, t.day, 'deposit_posted', t.net, t.id, t.event_id
             from unnest(%(ids)s::text[], %(banks)s::text[], %(days)s::date[], %(nets)s::bigint[], %(events)s::text[])
                  as t (id, bank, day, net, event_id))
@@ -262,7 +263,8 @@ def release_receipts(session: Connection, company_id: int, deposit_id: str, wait
     rows = session.exec_driver_sql(
         "with locked as (select receipt_id from app.receipt_place where company_id = %(company)s and deposit_id = %(deposit)s "
         "order by receipt_id for update), "
-        "released as (update app.receipt_place p set deposit_id = null, waits_from = greatest(p.waits_from, %(waits_from)s::date) "
+        "released as ("
+        "update app.receipt_place p set deposit_id = null, waits_from = greatest(p.waits_from, %(waits_from)s::date) "
         "from locked where p.company_id = %(company)s and p.receipt_id = locked.receipt_id returning p.receipt_id) "
         "select i.receipt_id, i.amount from app.deposit_item i join released using (receipt_id) "
         "where i.company_id = %(company)s and i.deposit_id = %(deposit)s order by i.receipt_id",
@@ -283,7 +285,8 @@ def lock_places(session: Connection, receipts: Sequence[tuple[int, str]]) -> lis
     """Places of (company, receipt) pairs that are not gone yet, locked in the order of their ids; unknown ones are left out."""
     locked = session.exec_driver_sql(
         "select p.company_id, p.receipt_id, p.deposit_id "
-        "from app.receipt_place p join unnest(%s::bigint[], %s::text[]) as k (company_id, receipt_id) using (company_id, receipt_id) "
+        "from app.receipt_place p "
+        "join unnest(%s::bigint[], %s::text[]) as k (company_id, receipt_id) using (company_id, receipt_id) "
         "where not p.voided order by p.company_id, p.receipt_id for update of p",
         ([company_id for company_id, _ in receipts], [receipt_id for _, receipt_id in receipts]),
     ).all()
@@ -296,7 +299,7 @@ def lock_places(session: Connection, receipts: Sequence[tuple[int, str]]) -> lis
         "left join app.bank_account b on b.company_id = d.company_id and b.id = d.bank_account_id",
         ([row[0] for row in locked], [row[1] for row in locked], [row[2] for row in locked]),
     )
-    return [VoidedPlace(*row[:3], LiveDeposit(*row[3:]) if row[3] else None) for row in rows]
+    return [VoidedPlace(row[0], row[1], row[2], LiveDeposit(*row[3:]) if row[3] else None) for row in rows]
 
 
 def mark_voided(session: Connection, places: Sequence[VoidedPlace]) -> None:
@@ -323,8 +326,10 @@ def add_returns(session: Connection, rows: Sequence[tuple[VoidedPlace, ItemRetur
     """Postings of returned items: place, fact, event that states it."""
     facts = [fact for _, fact, _ in rows]
     session.exec_driver_sql(
-        "insert into app.bank_posting (company_id, bank_account_id, occurred_on, posting_on, kind, amount, deposit_id, receipt_id, event_id) "
-        "select t.company_id, t.bank, t.occurred_on, t.posting_on, 'item_returned', -t.amount, t.deposit_id, t.receipt_id, t.event_id "
+        "insert into app.bank_posting "
+        "(company_id, bank_account_id, occurred_on, posting_on, kind, amount, deposit_id, receipt_id, event_id) "
+        "select t.company_id, t.bank, t.occurred_on, t.posting_on, 'item_returned', -t.amount, "
+        "t.deposit_id, t.receipt_id, t.event_id "
         "from unnest(%s::bigint[], %s::text[], %s::date[], %s::date[], %s::bigint[], %s::text[], %s::text[], %s::text[]) "
         "as t (company_id, bank, occurred_on, posting_on, amount, deposit_id, receipt_id, event_id)",
         (
@@ -343,8 +348,8 @@ def add_returns(session: Connection, rows: Sequence[tuple[VoidedPlace, ItemRetur
 def shown(session: Connection, company_id: int, deposit_id: str) -> Any | None:
     """A deposit with its bank account and its void."""
     return session.exec_driver_sql(
-        "select d.id, d.bank_account_id, b.name as bank_account_name, b.account, d.currency, d.occurred_on, d.posting_on, d.total, d.fee, "
-        "d.fee_account, d.item_count, d.reference, d.notes, d.event_id, d.created_by, d.created_at, v.voided_on, "
+        "select d.id, d.bank_account_id, b.name as bank_account_name, b.account, d.currency, d.occurred_on, d.posting_on, "
+        "d.total, d.fee, d.fee_account, d.item_count, d.reference, d.notes, d.event_id, d.created_by, d.created_at, v.voided_on, "
         "v.reason as void_reason, v.created_by as voided_by, p.event_id as void_event_id "
         "from app.deposit d join app.bank_account b on b.company_id = d.company_id and b.id = d.bank_account_id "
         "left join app.deposit_void v on v.company_id = d.company_id and v.deposit_id = d.id "
@@ -357,13 +362,14 @@ def shown(session: Connection, company_id: int, deposit_id: str) -> Any | None:
 def items_shown(session: Connection, company_id: int, deposit_id: str) -> list[Any]:
     """The deposit's receipts with their customers, and the return of those that came back."""
     rows = session.exec_driver_sql(
-        "select i.receipt_id, i.amount, r.customer_id, c.code as customer_code, c.name as customer_name, r.occurred_on, r.posting_on, "
-        "r.payment_type, r.deposit_group, r.check_number, r.event_id, p.occurred_on as returned_on, p.posting_on as return_posting_on, "
-        "p.event_id as return_event_id "
+        "select i.receipt_id, i.amount, r.customer_id, c.code as customer_code, c.name as customer_name, r.occurred_on, "
+        "r.posting_on, r.payment_type, r.deposit_group, r.check_number, r.event_id, "
+        "p.occurred_on as returned_on, p.posting_on as return_posting_on, p.event_id as return_event_id "
         "from app.deposit_item i join copies.receipt r on r.company_id = i.company_id and r.id = i.receipt_id "
         "left join copies.customer c on c.company_id = r.company_id and c.id = r.customer_id "
-        "left join app.bank_posting p on p.company_id = i.company_id and p.deposit_id = i.deposit_id and p.receipt_id = i.receipt_id "
-        "and p.kind = 'item_returned' where i.company_id = %s and i.deposit_id = %s order by r.occurred_on, i.receipt_id",
+        "left join app.bank_posting p on p.company_id = i.company_id and p.deposit_id = i.deposit_id "
+        "and p.receipt_id = i.receipt_id and p.kind = 'item_returned' "
+        "where i.company_id = %s and i.deposit_id = %s order by r.occurred_on, i.receipt_id",
         (company_id, deposit_id),
     )
     return list(rows.all())

@@ -19,21 +19,20 @@ from services.banking.deposits.domain import (
     NewDeposit,
     NothingLeftToVoid,
     NothingWaits,
-    ReceiptsOrGroup,
-    ReceiptsTaken,
     WantedDeposit,
     check_amounts,
+    check_choice,
     check_fee_currency,
     check_void_day,
     return_day,
 )
 from services.banking.receipts import store as receipts
-from services.banking.receipts.domain import Receipt, check_receipts
+from services.banking.receipts.domain import Findings, Receipt, check_receipts
 from shared.accounts import Account, AccountInactive, accounts, check_account
 from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.banking import DepositItem, DepositPosted, DepositVoided, ItemReturned
-from shared.errors import Fault, Faults
+from shared.errors import Faults
 from shared.ids import derived_id, new_id
 from shared.money import Money
 from shared.periods import require_open
@@ -60,28 +59,25 @@ def post_deposit(ctx: Context, wanted: WantedDeposit, deposit_id: str | None = N
     answers the same deposit. Refuses all faults at once; where the only fault is that another deposit has receipts of this one,
     raises ReceiptsTaken. Raises DepositDiffers.
     """
-    content = wanted.content()
-    if deposit_id is not None:
-        known_content = store.content_of(ctx.session, ctx.company_id, deposit_id)
-        if known_content is not None:
-            if known_content != content:
-                raise DepositDiffers(pointer="/id")
-            return deposit(ctx, deposit_id)
-    faults = Faults()
+    known_content = store.content_of(ctx.session, ctx.company_id, deposit_id) if deposit_id else None
+    if deposit_id and known_content is not None:
+        if known_content != wanted.content():
+            raise DepositDiffers(pointer="/id")
+        return deposit(ctx, deposit_id)
+    findings = Findings()
     books = books_of(ctx, [wanted])
-    bank = check_bank(books, wanted, "", faults)
-    require_open(ctx, wanted.posting_on, "/posting_on", faults)
-    if bool(wanted.receipt_ids) == (wanted.deposit_group is not None):
-        faults.add("/receipt_ids", ReceiptsOrGroup())
+    bank = check_bank(books, wanted, "", findings.faults)
+    require_open(ctx, wanted.posting_on, "/posting_on", findings.faults)
+    check_choice(wanted, findings.faults)
     receipt_ids = wanted.receipt_ids or _of_group(ctx, wanted, bank)
     known = receipts.lock_receipts(ctx.session, ctx.company_id, receipt_ids)
     if wanted.deposit_group is not None:
         # who asks for all that wait does not mind that another deposit was faster with some of them
-        receipt_ids = tuple(one for one in receipt_ids if known[one].deposit_id is None and not known[one].voided)
+        receipt_ids = tuple(one for one in receipt_ids if known[one].waits)
         if bank is not None and not receipt_ids:
-            faults.add("/deposit_group", NothingWaits(deposit_group=wanted.deposit_group))
-    made, taken = prepare(books, wanted, receipt_ids, known, deposit_id or new_id("dep"), content, "", set(), faults)
-    refuse(faults, taken)
+            findings.faults.add("/deposit_group", NothingWaits(deposit_group=wanted.deposit_group))
+    made = prepare(books, wanted, receipt_ids, known, deposit_id or new_id("dep"), "", findings)
+    findings.refuse()
     assert made is not None
     add_deposits(ctx, [made])
     return deposit(ctx, made.id)
@@ -114,37 +110,22 @@ def prepare(
     receipt_ids: Sequence[str],
     known: Mapping[str, Receipt],
     deposit_id: str,
-    content: bytes,
     pointer: str,
-    seen: set[str],
-    faults: Faults,
-) -> tuple[NewDeposit | None, list[Fault]]:
-    """The deposit ready to be written, None where its bank account is unknown; faults of receipts that another deposit has.
-
-    Everything else that is wrong goes to `faults`, and then nothing may be written.
-    """
+    findings: Findings,
+) -> NewDeposit | None:
+    """The deposit ready to be written, where nothing is found wrong; None where its bank account is unknown."""
     bank = books.bank(wanted.bank_account_id)
-    fit, taken = check_receipts(
-        receipt_ids,
-        known,
-        currency=bank.currency if bank else None,
-        posting_on=wanted.posting_on,
-        pointer=f"{pointer}/receipt_ids",
-        seen=seen,
-        faults=faults,
-    )
-    fee_account = wanted.fee_account
-    if bank is not None:
-        if fee_account is None and wanted.fee:
-            fee_account = bank.fee_account
-        check_fee_currency(wanted.fee, bank.currency, pointer, faults)
-        if len(fit) == len(receipt_ids) and all(receipt.currency == bank.currency for receipt in fit):
-            check_amounts(fit, bank.currency, wanted.fee, pointer, faults)
+    currency = bank.currency if bank else None
+    fit = check_receipts(receipt_ids, known, currency, wanted.posting_on, f"{pointer}/receipt_ids", findings)
+    fee_account = wanted.fee_account or (bank.fee_account if bank and wanted.fee else None)
     if fee_account is not None:
-        check_account(books.accounts.get(fee_account), fee_account, f"{pointer}/fee_account", faults)
+        check_account(books.accounts.get(fee_account), fee_account, f"{pointer}/fee_account", findings.faults)
     if bank is None:
-        return None, taken
-    made = NewDeposit(
+        return None
+    check_fee_currency(wanted.fee, bank.currency, pointer, findings.faults)
+    if len(fit) == len(receipt_ids):
+        check_amounts(fit, bank.currency, wanted.fee, pointer, findings.faults)
+    return NewDeposit(
         id=deposit_id,
         bank_account_id=bank.id,
         account=bank.account,
@@ -155,18 +136,8 @@ def prepare(
         fee_account=fee_account,
         reference=wanted.reference,
         notes=wanted.notes,
-        content=content,
+        content=wanted.content(),
     )
-    return made, taken
-
-
-def refuse(faults: Faults, taken: list[Fault]) -> None:
-    """Refuses with everything that is wrong; as a conflict where nothing is wrong but that others were faster."""
-    if faults:
-        faults.found += taken
-        faults.refuse()
-    if taken:
-        raise ReceiptsTaken(errors=taken)
 
 
 def add_deposits(ctx: Context, deposits: Sequence[NewDeposit]) -> None:

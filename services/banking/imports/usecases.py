@@ -8,10 +8,11 @@ from typing import Any
 
 from services.banking.deposits import store
 from services.banking.deposits.domain import NewDeposit, WantedDeposit
-from services.banking.deposits.usecases import add_deposits, books_of, check_bank, prepare, refuse
+from services.banking.deposits.usecases import add_deposits, books_of, check_bank, prepare
 from services.banking.receipts import store as receipts
+from services.banking.receipts.domain import Findings
 from shared.context import Context
-from shared.errors import Fault, Faults, Invalid
+from shared.errors import Invalid
 from shared.ids import new_id
 from shared.periods import PeriodIsClosed, closed_through
 
@@ -65,36 +66,29 @@ def import_deposits(ctx: Context, rows: Sequence[ImportRow]) -> dict[str, Any]:
     imported = store.imported(ctx.session, ctx.company_id, [row.key for row in rows])
     books = books_of(ctx, [row.wanted for row in rows])
     closed = closed_through(ctx)
-    faults = Faults()
-    taken: list[Fault] = []
+    findings = Findings()
     added: list[tuple[ImportRow, NewDeposit]] = []
     ids: dict[tuple[str, str], str] = {}
-    seen: set[str] = set()
     for index, row in enumerate(rows):
         pointer = f"/rows/{index}"
-        content = row.wanted.content()
         if row.key in ids:
-            faults.add(f"{pointer}/external_id", ImportRepeated(external_id=row.external_id))
+            findings.faults.add(f"{pointer}/external_id", ImportRepeated(external_id=row.external_id))
             continue
         if row.key in imported:
-            ids[row.key], known_content = imported[row.key]
-            if known_content != content:
-                faults.add(f"{pointer}/external_id", ImportDiffers(external_id=row.external_id, deposit_id=ids[row.key]))
+            ids[row.key], content = imported[row.key]
+            if content != row.wanted.content():
+                differs = ImportDiffers(external_id=row.external_id, deposit_id=ids[row.key])
+                findings.faults.add(f"{pointer}/external_id", differs)
             continue
         ids[row.key] = new_id("dep")
-        check_bank(books, row.wanted, pointer, faults)
+        check_bank(books, row.wanted, pointer, findings.faults)
         if closed is not None and row.wanted.posting_on <= closed:
-            faults.add(
-                f"{pointer}/deposited_on",
-                PeriodIsClosed(f"{closed} and all days before it are closed", closed_through=closed.isoformat()),
-            )
-        made, banked = prepare(
-            books, row.wanted, row.wanted.receipt_ids, known_receipts, ids[row.key], content, pointer, seen, faults
-        )
-        taken += banked
+            is_closed = PeriodIsClosed(f"{closed} and all days before it are closed", closed_through=closed.isoformat())
+            findings.faults.add(f"{pointer}/deposited_on", is_closed)
+        made = prepare(books, row.wanted, row.wanted.receipt_ids, known_receipts, ids[row.key], pointer, findings)
         if made is not None:
             added.append((row, made))
-    refuse(faults, taken)
+    findings.refuse()
     if added:
         add_deposits(ctx, [made for _, made in added])
         store.add_imports(ctx.session, ctx.company_id, [(*row.key, made.id) for row, made in added])

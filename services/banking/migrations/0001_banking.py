@@ -23,9 +23,9 @@ create table copies.receipt (
 
 TABLES = """
 create table app.bank_account (
-    company_id bigint not null, id text not null, name text not null check (name <> ''), account text not null, currency char(3) not null,
-    masked_number text not null default '' check (masked_number ~ '^[^0-9]*[0-9]{0,4}$'), fee_account text,
-    is_default bool not null default false, created_at timestamptz not null default now(),
+    company_id bigint not null, id text not null, name text not null check (name <> ''), account text not null,
+    currency char(3) not null, masked_number text not null default '' check (masked_number ~ '^[^0-9]*[0-9]{0,4}$'),
+    fee_account text, is_default bool not null default false, created_at timestamptz not null default now(),
     primary key (company_id, id), constraint bank_account_account unique (company_id, account));
 create unique index bank_account_default on app.bank_account (company_id) where is_default;
 
@@ -34,10 +34,12 @@ create table app.deposit_group (
     primary key (company_id, id), constraint deposit_group_description unique (company_id, description));
 
 create table app.deposit (
-    company_id bigint not null, id text not null, bank_account_id text not null, currency char(3) not null, occurred_on date not null,
-    posting_on date not null, total bigint not null check (total >= 0), fee bigint not null check (fee between 0 and total),
-    fee_account text, item_count int not null check (item_count between 1 and 500), reference text not null, notes text not null,
-    content bytea not null, event_id text not null, created_by text not null, created_at timestamptz not null default now(),
+    company_id bigint not null, id text not null, bank_account_id text not null, currency char(3) not null,
+    occurred_on date not null, posting_on date not null, total bigint not null check (total >= 0),
+    fee bigint not null check (fee between 0 and total), fee_account text,
+    item_count int not null check (item_count between 1 and 500),
+    reference text not null, notes text not null, content bytea not null, event_id text not null,
+    created_by text not null, created_at timestamptz not null default now(),
     primary key (company_id, id), foreign key (company_id, bank_account_id) references app.bank_account,
     constraint deposit_event unique (company_id, event_id));
 create index deposit_day on app.deposit (company_id, posting_on, id);
@@ -50,8 +52,8 @@ create table app.deposit_item (
 create index deposit_item_receipt on app.deposit_item (company_id, receipt_id);
 
 create table app.deposit_void (
-    company_id bigint not null, deposit_id text not null, voided_on date not null, posting_on date not null, reason text not null check (reason <> ''),
-    created_by text not null, created_at timestamptz not null default now(),
+    company_id bigint not null, deposit_id text not null, voided_on date not null, posting_on date not null,
+    reason text not null check (reason <> ''), created_by text not null, created_at timestamptz not null default now(),
     primary key (company_id, deposit_id), foreign key (company_id, deposit_id) references app.deposit);
 
 create table app.deposit_import (
@@ -63,7 +65,8 @@ create table app.deposit_import (
 -- in one live deposit at most; the row is also what deposits, voids and returns lock. `waits_from`: the first day a deposit of
 -- it may be dated; a day on which another deposit had it is none, or undeposited funds would be short on that day.
 create table app.receipt_place (
-    company_id bigint not null, receipt_id text not null, waits_from date not null, deposit_id text, voided bool not null default false,
+    company_id bigint not null, receipt_id text not null, waits_from date not null, deposit_id text,
+    voided bool not null default false,
     primary key (company_id, receipt_id), foreign key (company_id, deposit_id, receipt_id) references app.deposit_item,
     check (not (voided and deposit_id is not null)));
 create index receipt_waits on app.receipt_place (company_id, receipt_id) where deposit_id is null and not voided;

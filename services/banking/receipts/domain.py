@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 
-from shared.errors import Conflict, Fault, Faults, Invalid
+from shared.errors import Conflict, Fault, Faults, Invalid, Refusal
 
 
 class ReceiptUnknown(Invalid):
@@ -39,8 +39,8 @@ class DepositBeforeReceipt(Invalid):
     code = "deposit-before-receipt"
 
 
-class ReceiptAlreadyDeposited(Conflict):
-    """A receipt is in another deposit already; a receipt is in one live deposit at most."""
+class ReceiptsTaken(Conflict):
+    """A receipt is in another live deposit already, and it can be in one only; `errors` names each."""
 
     code = "receipt-already-deposited"
 
@@ -59,55 +59,77 @@ class Receipt:
     deposit_id: str | None
     voided: bool
 
+    @property
+    def waits(self) -> bool:
+        """For a deposit."""
+        return self.deposit_id is None and not self.voided
+
+
+@dataclass
+class Findings:
+    """What is wrong with the deposits of one request: `faults`, and apart from them what other deposits have (`taken`), since
+    that alone is a conflict and no fault of the input. `seen`: receipts that were named so far."""
+
+    faults: Faults = field(default_factory=Faults)
+    taken: list[Fault] = field(default_factory=list)
+    seen: set[str] = field(default_factory=set)
+
+    def refuse(self) -> None:
+        """Raises FaultsFound with everything that is wrong; ReceiptsTaken where others were faster and nothing else is."""
+        if self.faults:
+            self.faults.found += self.taken
+            self.faults.refuse()
+        if self.taken:
+            raise ReceiptsTaken(errors=self.taken)
+
 
 def check_receipts(
     receipt_ids: Sequence[str],
     known: Mapping[str, Receipt],
-    *,
     currency: str | None,
     posting_on: date,
     pointer: str,
-    seen: set[str],
-    faults: Faults,
-) -> tuple[list[Receipt], list[Fault]]:
-    """Judges the receipts of one deposit: those that it can take, and a fault for each that another deposit has.
+    findings: Findings,
+) -> list[Receipt]:
+    """Judges the receipts that one deposit of `posting_on` names, at `pointer`; answers those that it can take.
 
-    Anything else that is wrong goes to `faults`. `currency` None: the bank account itself is at fault. `seen` collects the
-    ids over all deposits of one request.
+    `currency` None: the bank account itself is at fault.
     """
     fit: list[Receipt] = []
-    taken: list[Fault] = []
     for index, receipt_id in enumerate(receipt_ids):
-        place = f"{pointer}/{index}"
-        found = known.get(receipt_id)
-        if receipt_id in seen:
-            faults.add(place, ReceiptRepeated(receipt_id=receipt_id))
-        elif found is None:
-            faults.add(place, ReceiptUnknown(receipt_id=receipt_id))
-        elif found.voided:
-            faults.add(place, ReceiptIsVoided(receipt_id=receipt_id))
-        elif found.deposit_id is not None:
-            refusal = ReceiptAlreadyDeposited(
-                f"the receipt is in deposit {found.deposit_id} already", receipt_id=receipt_id, deposit_id=found.deposit_id
-            )
-            taken.append(refusal.fault(place))
+        receipt, place = known.get(receipt_id), f"{pointer}/{index}"
+        if receipt_id in findings.seen:
+            findings.faults.add(place, ReceiptRepeated(receipt_id=receipt_id))
+        elif receipt is None:
+            findings.faults.add(place, ReceiptUnknown(receipt_id=receipt_id))
+        elif receipt.voided:
+            findings.faults.add(place, ReceiptIsVoided(receipt_id=receipt_id))
+        elif receipt.deposit_id is not None:
+            findings.taken.append(_taken(receipt).fault(place))
         else:
-            if currency is not None and found.currency != currency:
-                faults.add(
-                    place,
-                    ReceiptCurrencyDiffers(
-                        f"the receipt is in {found.currency}, the bank account in {currency}", receipt_id=receipt_id
-                    ),
-                )
-            if found.waits_from > posting_on:
-                faults.add(
-                    place,
-                    DepositBeforeReceipt(
-                        f"the receipt waits from {found.waits_from}, the deposit is dated {posting_on}",
-                        receipt_id=receipt_id,
-                        earliest=found.waits_from.isoformat(),
-                    ),
-                )
-            fit.append(found)
-        seen.add(receipt_id)
-    return fit, taken
+            faults = list(_misfits(receipt, currency, posting_on))
+            for fault in faults:
+                findings.faults.add(place, fault)
+            if not faults:
+                fit.append(receipt)
+        findings.seen.add(receipt_id)
+    return fit
+
+
+def _taken(receipt: Receipt) -> ReceiptsTaken:
+    return ReceiptsTaken(
+        f"the receipt is in deposit {receipt.deposit_id} already", receipt_id=receipt.id, deposit_id=receipt.deposit_id
+    )
+
+
+def _misfits(receipt: Receipt, currency: str | None, posting_on: date) -> Iterator[Refusal]:
+    if currency is not None and receipt.currency != currency:
+        yield ReceiptCurrencyDiffers(
+            f"the receipt is in {receipt.currency}, the bank account in {currency}", receipt_id=receipt.id
+        )
+    if receipt.waits_from > posting_on:
+        yield DepositBeforeReceipt(
+            f"the receipt waits from {receipt.waits_from}, the deposit is dated {posting_on}",
+            receipt_id=receipt.id,
+            earliest=receipt.waits_from.isoformat(),
+        )

@@ -106,8 +106,8 @@ def keep_receipts(session: Connection, events: Sequence[Event]) -> None:
     session.exec_driver_sql(
         "insert into copies.receipt (company_id, id, customer_id, currency, occurred_on, posting_on, amount, payment_type, "
         "deposit_group, check_number, event_id, recorded_at) "
-        "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::date[], %s::date[], %s::bigint[], %s::text[], "
-        "%s::text[], %s::text[], %s::text[], %s::timestamptz[]) on conflict do nothing",
+        "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::date[], %s::date[], %s::bigint[], "
+        "%s::text[], %s::text[], %s::text[], %s::text[], %s::timestamptz[]) on conflict do nothing",
         (
             [event.company_id for event in events],
             [data.receipt_id for data in facts],

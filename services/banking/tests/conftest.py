@@ -57,7 +57,9 @@ class Producer:
     def page(self, after: int = 0) -> bytes:
         """Everything after number `after`, as it travels."""
         previous_id = self.log[after - 1].id if after else ""
-        return encode(Page(producer=self.name, epoch=self.epoch, previous=after, previous_id=previous_id, events=self.log[after:]))
+        return encode(
+            Page(producer=self.name, epoch=self.epoch, previous=after, previous_id=previous_id, events=self.log[after:])
+        )
 
     def deliver(self, after: int | None = None) -> Taken:
         """Banking takes in what it has not yet; or once more the page after number `after`."""
@@ -69,7 +71,9 @@ class Producer:
 
     def position(self) -> int:
         with self.house.databases["banking"].log.connect() as connection:
-            found = connection.exec_driver_sql("select seq from log.position where producer = %s", (self.name,)).scalar_one_or_none()
+            found = connection.exec_driver_sql(
+                "select seq from log.position where producer = %s", (self.name,)
+            ).scalar_one_or_none()
         return found or 0
 
 
@@ -78,6 +82,7 @@ class Bank:
     """One company as banking sees it."""
 
     house: House
+    clock: MovedClock
     company: Company
     producers: dict[str, Producer]
     account_id: str = ""
@@ -91,15 +96,16 @@ class Bank:
         return event_id
 
     def account(self, code: str, control: str | None = None, *, active: bool = True, name: str = "") -> None:
-        kind = "asset" if control else "expense"
-        fact = AccountCreated(code=code, name=name or f"Account {code}", kind=kind, control=control, active=active)
+        fact = AccountCreated(
+            code=code, name=name or f"Account {code}", kind="asset" if control else "expense", control=control, active=active
+        )
         self.told("ledger", f"acc_{code}", fact)
 
     def deactivate(self, code: str, control: str | None = None) -> None:
-        kind = "asset" if control else "expense"
-        self.told(
-            "ledger", f"acc_{code}", AccountChanged(code=code, name=f"Account {code}", kind=kind, control=control, active=False)
+        fact = AccountChanged(
+            code=code, name=f"Account {code}", kind="asset" if control else "expense", control=control, active=False
         )
+        self.told("ledger", f"acc_{code}", fact)
 
     def close_through(self, day: str) -> None:
         self.told("ledger", "pcl_1", PeriodClosed(close_id="pcl_1", through=iso(day)))
@@ -187,7 +193,9 @@ class Bank:
         return [item["receipt_id"] for item in page["items"]]
 
     def balance(self, as_of: str | None = None, account_id: str | None = None) -> Money:
-        found = self.company.get(f"/api/banking/bank-accounts/{account_id or self.account_id}", **({"as_of": as_of} if as_of else {}))
+        found = self.company.get(
+            f"/api/banking/bank-accounts/{account_id or self.account_id}", **({"as_of": as_of} if as_of else {})
+        )
         return Money(found["book_balance"]["amount"], found["book_balance"]["currency"])
 
     def proof(self, documents: str | None = None) -> dict[str, Any]:
@@ -202,10 +210,15 @@ class Bank:
 
 
 @pytest.fixture(scope="session")
-def banking_house(admin_url: str) -> Iterator[House]:
+def banking_clock() -> MovedClock:
+    return MovedClock(datetime(2026, 1, 15, 12, tzinfo=UTC))
+
+
+@pytest.fixture(scope="session")
+def banking_house(admin_url: str, banking_clock: MovedClock) -> Iterator[House]:
     prefix = random_prefix()
     urls = build_databases(admin_url, prefix, ("identity", "banking"))
-    made = House(urls, MovedClock(datetime(2026, 1, 15, 12, tzinfo=UTC)))
+    made = House(urls, banking_clock)
     yield made
     made.close()
     drop_databases(admin_url, prefix)
@@ -216,9 +229,9 @@ def producers(banking_house: House) -> dict[str, Producer]:
     return {name: Producer(banking_house, name) for name in ("ledger", "billing", "payments")}
 
 
-def open_bank(house: House, producers: dict[str, Producer], **company: Any) -> Bank:
+def open_bank(house: House, clock: MovedClock, producers: dict[str, Producer], **company: Any) -> Bank:
     """A company whose chart has a bank, a fee account and a control account, and which has one customer."""
-    bank = Bank(house, house.company(**company), producers)
+    bank = Bank(house, clock, house.company(**company), producers)
     bank.account("1010", "bank", name="Bank")
     bank.account("1050", "undeposited")
     bank.account("6100", name="Bank fees")
@@ -230,6 +243,13 @@ def open_bank(house: House, producers: dict[str, Producer], **company: Any) -> B
 
 
 @pytest.fixture
-def bank(banking_house: House, producers: dict[str, Producer]) -> Bank:
-    banking_house.clock.move_to(date(2026, 1, 15))
-    return open_bank(banking_house, producers)
+def bank(banking_house: House, banking_clock: MovedClock, producers: dict[str, Producer]) -> Bank:
+    """A company of its own for this test; today is January 15, 2026."""
+    banking_clock.move_to(date(2026, 1, 15))
+    return open_bank(banking_house, banking_clock, producers)
+
+
+@pytest.fixture
+def other_bank(banking_house: House, banking_clock: MovedClock, producers: dict[str, Producer]) -> Bank:
+    """Another company, in the same databases."""
+    return open_bank(banking_house, banking_clock, producers, name="Hollow Oak")
