@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,15 +11,40 @@ import pytest
 from shared.clock import MovedClock
 from shared.config import SERVICES
 from tests.product import Company, House, build_databases, drop_databases, random_prefix
-from tests.infrastructure import postgres
+from tests.infrastructure import Found, broker, postgres
+
+POSTGRES, BROKER = pytest.StashKey[Found](), pytest.StashKey[Found]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Finds the servers before the first test, so that the header can say which they are; SIGTERM ends them like Ctrl-C."""
+    if not config.option.help and not config.option.collectonly:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        config.stash[POSTGRES], config.stash[BROKER] = postgres(), broker()
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    if POSTGRES not in config.stash:
+        return "servers: not looked for"
+    return f"servers: {config.stash[POSTGRES]}, {config.stash[BROKER]}"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    for key in (POSTGRES, BROKER):
+        if key in config.stash:
+            config.stash[key].close()
 
 
 @pytest.fixture(scope="session")
-def admin_url() -> Iterator[str]:
+def admin_url(pytestconfig: pytest.Config) -> str:
     """A PostgreSQL where databases and roles can be made."""
-    found = postgres()
-    yield found.url
-    found.close()
+    return pytestconfig.stash[POSTGRES].url
+
+
+@pytest.fixture(scope="session")
+def broker_found(pytestconfig: pytest.Config) -> Found:
+    """RabbitMQ, or the in-memory transport where none answers."""
+    return pytestconfig.stash[BROKER]
 
 
 @pytest.fixture(scope="session")

@@ -129,7 +129,7 @@ class Installation:
             return
         company, is_new = first_company(self.home, demo=demo)
         if is_new and company.is_demo:
-            load_demo(self.home, self.url, company.id, self.say)
+            load_demo(self.home, self.url, company.id)
             self.say("Demo company  loaded")
 
     def watch(self) -> None:

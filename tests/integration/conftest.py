@@ -7,16 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.infrastructure import Found, broker
+from tests.infrastructure import Found
 from tests.integration.cluster import Cluster
 from tests.product import House, random_prefix
-
-
-@pytest.fixture(scope="session")
-def broker_found() -> Iterator[Found]:
-    found = broker()
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ class Clerk:
             return
         invoice, customer = picked
         amount = {"amount": self.random.randint(1, 5000), "currency": "USD"}
-        body = {"customer_id": customer, "posting_on": TODAY, "applications": [{"invoice_id": invoice, "amount": amount}]}
+        body = {"customer_id": customer, "applied_on": TODAY, "applications": [{"invoice_id": invoice, "amount": amount}]}
         self.note("apply", self.caller.call("POST", "/api/payments/prepayment-applications", body))
 
     def void_receipt(self) -> None:

@@ -123,7 +123,7 @@ def test_example_3_a_prepayment_settles_two_invoices(books: Books) -> None:
         "/api/payments/prepayment-applications",
         {
             "customer_id": greenfield,
-            "posting_on": "2026-02-28",
+            "applied_on": "2026-02-28",
             "applications": [
                 {"invoice_id": materials["id"], "amount": wire(usd("6500.00"))},
                 {"invoice_id": labor["id"], "amount": wire(usd("3500.00"))},
@@ -144,7 +144,7 @@ def test_example_3_a_prepayment_settles_two_invoices(books: Books) -> None:
         "/api/payments/prepayment-applications",
         {
             "customer_id": greenfield,
-            "posting_on": "2026-02-28",
+            "applied_on": "2026-02-28",
             "applications": [{"invoice_id": labor["id"], "amount": wire(usd("0.01"))}],
         },
         status=409,
