@@ -141,9 +141,8 @@ class PageReceiver:
         queue = bus.queue(service)(self.channel)
         queue.declare()
         for producer in follows:
-            exchange = bus.exchange(producer)(self.channel)
-            exchange.declare()
-            queue.bind_to(exchange=exchange, routing_key="")
+            _make_sure_of(bus, producer)
+            queue.bind_to(exchange=bus.exchange(producer)(self.channel), routing_key="")
         self.arrived: list[Message] = []
         self.consumer = Consumer(
             self.channel, [queue], on_message=self.arrived.append, prefetch_count=PREFETCH_PAGES, auto_declare=False
@@ -167,3 +166,15 @@ class PageReceiver:
             crash_point("log.worker.after_ack")
             handled += 1
         return handled
+
+
+def _make_sure_of(bus: Bus, producer: str) -> None:
+    """Another's exchange: in production the broker's definitions made it, and a service may not; elsewhere the first makes it."""
+    with bus.connection.channel() as probe:  # one of its own, since the answer that there is none closes it
+        try:
+            bus.exchange(producer)(probe).declare(passive=True)
+            return
+        except bus.connection.channel_errors:
+            pass
+    with bus.connection.channel() as channel:
+        bus.exchange(producer)(channel).declare()
