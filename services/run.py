@@ -227,6 +227,7 @@ def _configure_logs(service: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each page asked of a peer says nothing
 
 
 class _OneLog(Logger):
