@@ -83,7 +83,11 @@ def add_bank_account(session: Connection, company_id: int, made: BankAccount) ->
 
 def add_default_bank_account(session: Connection, company_id: int, bank_account_id: str, code: str) -> BankAccount | None:
     """The company's first bank account, named like its ledger account; None while company or account are not known here, or
-    where it exists."""
+    where it exists.
+
+    Company and account come from two logs, which two workers may take in at once; the lock makes the later one see both.
+    """
+    session.exec_driver_sql("select pg_advisory_xact_lock(hashtextextended('default bank account', %s))", (company_id,))
     row = session.exec_driver_sql(
         "insert into app.bank_account (company_id, id, name, account, currency, is_default) "
         "select c.company_id, %s, a.name, a.code, c.currency, true "
