@@ -6,15 +6,15 @@ The type comes from the statement: `unnest(%s::bigint[])`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 def plain(values: Iterable[object]) -> str:
-    """Values whose text needs no quotes: numbers, dates, hexadecimal bytea."""
+    """Values whose text needs no quotes: numbers, dates, currencies, our own ids and codes."""
     return "{" + ",".join(map(str, values)) + "}"
 
 
-def texts(values: list[str]) -> str:
+def texts(values: Sequence[str]) -> str:
     """Any text."""
     if not values:
         return "{}"
@@ -24,7 +24,7 @@ def texts(values: list[str]) -> str:
     return '{"' + joined + '"}'
 
 
-def optional_texts(values: list[str | None]) -> str:
+def optional_texts(values: Sequence[str | None]) -> str:
     """Text where None is NULL."""
     return "{" + ",".join(["NULL" if value is None else _quoted(value) for value in values]) + "}"
 

@@ -4,7 +4,9 @@ A rule sees the event and the company's chart and nothing else. It names *roles*
 settings map to accounts; an account that the document itself names wins. Events without a rule post nothing.
 
 Amounts here are signed: `debit(…)` is above zero, `credit(…)` below, a line of zero is left out, and an amount that is
-itself negative (a credit line on an invoice) changes sides. What is stored is a side and an amount above zero.
+itself negative (a credit line on an invoice) changes sides. What is stored is a side and an amount above zero. A line in
+receivables, retention or prepayments names the customer. A line names a document where that is not the entry's own: the
+invoice that a receipt pays, the prepayment that it makes, the receipt that a deposit takes along.
 `docs/posting-rules.md` is made from this file.
 """
 
@@ -23,15 +25,15 @@ from shared.contracts.payments import ApplicationDisplaced, PrepaymentApplied, R
 Roles = Mapping[str, str]
 """Role -> code of the account that fills it."""
 
-Line = tuple[str, int, str | None, str]
-"""Account, signed amount, customer, the document of the line (an invoice that a receipt pays, a receipt in a deposit)."""
+Line = tuple[str, int, str | None, str | None]
+"""Account, signed amount, the customer whose sub-ledger the line moves, the document where it is not the entry's own."""
 
 
-def debit(account: str, amount: int, customer_id: str | None, document_id: str) -> Line:
+def debit(account: str, amount: int, customer_id: str | None = None, document_id: str | None = None) -> Line:
     return account, amount, customer_id, document_id
 
 
-def credit(account: str, amount: int, customer_id: str | None, document_id: str) -> Line:
+def credit(account: str, amount: int, customer_id: str | None = None, document_id: str | None = None) -> Line:
     return account, -amount, customer_id, document_id
 
 
@@ -41,7 +43,7 @@ def mirrored(lines: list[Line]) -> list[Line]:
 
 
 class Source(NamedTuple):
-    """What the entry says of its document."""
+    """What the entry says of its document: id, number (where it has one), and what a person wrote about it."""
 
     document_id: str
     document: str
@@ -55,6 +57,8 @@ class Rule:
     credits: str
     lines: Callable[[Any, Roles], list[Line]]
     source: Callable[[Any], Source]
+    reverses: bool
+    """Whether the event names the one that it reverses."""
 
 
 RULES: dict[str, Rule] = {}
@@ -66,7 +70,7 @@ def posts(
     """Registers the rule of an event."""
 
     def register(lines: Callable[[Any, Roles], list[Line]]) -> Callable[[Any, Roles], list[Line]]:
-        RULES[fact.type] = Rule(kind, debits, credits, lines, source)
+        RULES[fact.type] = Rule(kind, debits, credits, lines, source, "reverses" in fact.__struct_fields__)
         return lines
 
     return register
@@ -80,17 +84,16 @@ def posts(
     "invoice issued",
     debits="accounts receivable: total",
     credits="each line's account, else sales · freight · sales tax",
-    source=lambda invoice: Source(invoice.invoice_id, invoice.number, f"Invoice {invoice.number}"),
+    source=lambda invoice: Source(invoice.invoice_id, invoice.number, ""),
 )
 def invoice_issued(invoice: Any, chart: Roles) -> list[Line]:
     """A customer owes the total; what was sold, carried and taxed is credited."""
-    document, customer = invoice.invoice_id, invoice.customer_id
-    lines = [debit(chart["ar"], invoice.total, customer, document)]
-    lines += [credit(line.account or chart["sales"], line.amount, customer, document) for line in invoice.lines]
+    lines = [debit(chart["ar"], invoice.total, invoice.customer_id)]
+    lines += [credit(line.account or chart["sales"], line.amount) for line in invoice.lines]
     if invoice.freight:
-        lines.append(credit(chart["freight"], invoice.freight, customer, document))
+        lines.append(credit(chart["freight"], invoice.freight))
     if invoice.tax:
-        lines.append(credit(chart["sales_tax"], invoice.tax, customer, document))
+        lines.append(credit(chart["sales_tax"], invoice.tax))
     return lines
 
 
@@ -99,7 +102,7 @@ def invoice_issued(invoice: Any, chart: Roles) -> list[Line]:
     "invoice voided",
     debits="each line's account, else sales · freight · sales tax",
     credits="accounts receivable: total",
-    source=lambda invoice: Source(invoice.invoice_id, invoice.number, f"Void of invoice {invoice.number}: {invoice.reason}"),
+    source=lambda invoice: Source(invoice.invoice_id, invoice.number, invoice.reason),
 )
 def invoice_voided(invoice: Any, chart: Roles) -> list[Line]:
     """The exact reverse of what was issued."""
@@ -114,19 +117,19 @@ def invoice_voided(invoice: Any, chart: Roles) -> list[Line]:
     "receipt posted",
     debits="undeposited funds, or the payment type's clearing account: amount",
     credits="per line: accounts receivable · customer prepayments · the account it names",
-    source=lambda receipt: Source(receipt.receipt_id, receipt.check_number, f"Receipt {receipt.check_number}".rstrip()),
+    source=lambda receipt: Source(receipt.receipt_id, receipt.check_number, ""),
 )
 def receipt_posted(receipt: Any, chart: Roles) -> list[Line]:
     """Money came in and settles invoices, is kept as a prepayment, or belongs to an account."""
-    document, customer = receipt.receipt_id, receipt.customer_id
-    lines = [debit(receipt.cash_account or chart["undeposited"], receipt.amount, customer, document)]
+    customer = receipt.customer_id
+    lines = [debit(receipt.cash_account or chart["undeposited"], receipt.amount)]
     for line in receipt.lines:
         if line.kind == "invoice":
             lines.append(credit(chart["ar"], line.amount, customer, line.invoice_id))
         elif line.kind == "prepayment":
             lines.append(credit(chart["prepayments"], line.amount, customer, line.prepayment_id))
         else:
-            lines.append(credit(line.account, line.amount, customer, document))
+            lines.append(credit(line.account, line.amount))
     return lines
 
 
@@ -135,7 +138,7 @@ def receipt_posted(receipt: Any, chart: Roles) -> list[Line]:
     "receipt voided",
     debits="where the money is now, per line: accounts receivable · customer prepayments · the account it names",
     credits="undeposited funds, or the payment type's clearing account: amount",
-    source=lambda receipt: Source(receipt.receipt_id, "", f"Void of receipt: {receipt.reason}"),
+    source=lambda receipt: Source(receipt.receipt_id, "", receipt.reason),
 )
 def receipt_voided(receipt: Any, chart: Roles) -> list[Line]:
     """The reverse of the sum of all entries that this receipt has caused: its lines say where its money is at this moment."""
@@ -150,7 +153,7 @@ def receipt_voided(receipt: Any, chart: Roles) -> list[Line]:
     "prepayment applied",
     debits="customer prepayments, per application",
     credits="accounts receivable, per application",
-    source=lambda applied: Source(applied.prepayment_application_id, "", "Prepayment applied to invoices"),
+    source=lambda applied: Source(applied.prepayment_application_id, "", ""),
 )
 def prepayment_applied(applied: Any, chart: Roles) -> list[Line]:
     """A customer's prepaid money settles invoices."""
@@ -166,7 +169,7 @@ def prepayment_applied(applied: Any, chart: Roles) -> list[Line]:
     "application displaced",
     debits="accounts receivable",
     credits="customer prepayments",
-    source=lambda displaced: Source(displaced.receipt_id, "", "Money that no longer fits its invoice is a prepayment again"),
+    source=lambda displaced: Source(displaced.receipt_id, "", ""),
 )
 def application_displaced(displaced: Any, chart: Roles) -> list[Line]:
     """Money that did not fit its invoice any more is the customer's prepayment again."""
@@ -184,14 +187,13 @@ def application_displaced(displaced: Any, chart: Roles) -> list[Line]:
     "deposit posted",
     debits="the bank's account: total less fee · the fee's account, else bank fees: fee",
     credits="undeposited funds, per receipt",
-    source=lambda deposit: Source(deposit.deposit_id, deposit.reference, f"Deposit {deposit.reference}".rstrip()),
+    source=lambda deposit: Source(deposit.deposit_id, deposit.reference, ""),
 )
 def deposit_posted(deposit: Any, chart: Roles) -> list[Line]:
     """Receipts that waited were taken to the bank, which may have kept a fee."""
-    document = deposit.deposit_id
-    lines = [debit(deposit.account, deposit.total - deposit.fee, None, document)]
+    lines = [debit(deposit.account, deposit.total - deposit.fee)]
     if deposit.fee:
-        lines.append(debit(deposit.fee_account or chart["bank_fees"], deposit.fee, None, document))
+        lines.append(debit(deposit.fee_account or chart["bank_fees"], deposit.fee))
     lines += [credit(chart["undeposited"], item.amount, None, item.receipt_id) for item in deposit.items]
     return lines
 
@@ -201,7 +203,7 @@ def deposit_posted(deposit: Any, chart: Roles) -> list[Line]:
     "deposit voided",
     debits="undeposited funds, per receipt that is still in it",
     credits="the bank's account: their total less fee · the fee's account, else bank fees: fee",
-    source=lambda deposit: Source(deposit.deposit_id, "", f"Void of deposit: {deposit.reason}"),
+    source=lambda deposit: Source(deposit.deposit_id, "", deposit.reason),
 )
 def deposit_voided(deposit: Any, chart: Roles) -> list[Line]:
     """The reverse of what the deposit still is: items that were returned before have entries of their own."""
@@ -213,13 +215,13 @@ def deposit_voided(deposit: Any, chart: Roles) -> list[Line]:
     "deposit item returned",
     debits="undeposited funds",
     credits="the bank's account",
-    source=lambda item: Source(item.deposit_id, "", "Receipt taken out of its deposit"),
+    source=lambda item: Source(item.deposit_id, "", ""),
 )
 def item_returned(item: Any, chart: Roles) -> list[Line]:
     """A receipt that was voided leaves its deposit."""
     return [
         debit(chart["undeposited"], item.amount, None, item.receipt_id),
-        credit(item.account, item.amount, None, item.deposit_id),
+        credit(item.account, item.amount),
     ]
 
 
@@ -235,11 +237,7 @@ def item_returned(item: Any, chart: Roles) -> list[Line]:
 )
 def manual_entry(entry: Any, chart: Roles) -> list[Line]:
     """As it was written; control accounts were refused before it became a fact."""
-    document = entry.manual_entry_id
-    return [
-        debit(line.account, line.amount, None, document) if line.side == "debit" else credit(line.account, line.amount, None, document)
-        for line in entry.lines
-    ]
+    return [debit(line.account, line.amount) if line.side == "debit" else credit(line.account, line.amount) for line in entry.lines]
 
 
 posts(
@@ -247,6 +245,6 @@ posts(
     "manual entry reversed",
     debits="its credit lines",
     credits="its debit lines",
-    source=lambda entry: Source(entry.manual_entry_id, "", f"Reversal: {entry.reason}"),
+    source=lambda entry: Source(entry.manual_entry_id, "", entry.reason),
 )(manual_entry)
 """The event carries the mirrored lines."""

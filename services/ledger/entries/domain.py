@@ -24,8 +24,8 @@ CANONICAL_FORM = "duebook/1"
 NO_ENTRY = bytes(32)
 """Stands for the hash before the first entry."""
 
-Posting = tuple[int, str, str, int, str | None, str]
-"""Line, account, side, amount above zero, customer, document."""
+Posting = tuple[int, str, str, int, str | None, str | None]
+"""Line, account, side, amount above zero, customer, document (None: the entry's own)."""
 
 _encode = msgspec.json.Encoder().encode
 

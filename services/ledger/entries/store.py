@@ -103,29 +103,16 @@ def lock_heads(session: Connection, companies: Iterable[int]) -> dict[int, Head]
 
 @dataclass(slots=True)
 class Batch:
-    """Entries of a page, column by column, as they go to the database."""
+    """Entries of a page on their way to the database. Lists of the same length: one for entries, one for postings."""
 
-    companies: list[int] = field(default_factory=list)
-    numbers: list[int] = field(default_factory=list)
-    events: list[str] = field(default_factory=list)
-    producers: list[str] = field(default_factory=list)
-    sequences: list[int] = field(default_factory=list)
-    kinds: list[str] = field(default_factory=list)
-    documents: list[str] = field(default_factory=list)
-    labels: list[str] = field(default_factory=list)
-    subjects: list[str] = field(default_factory=list)
-    currencies: list[str] = field(default_factory=list)
-    occurred: list[date] = field(default_factory=list)
-    posted: list[date] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     recorded: list[str] = field(default_factory=list)
-    descriptions: list[str] = field(default_factory=list)
-    reverses: list[str | None] = field(default_factory=list)
     counts: list[int] = field(default_factory=list)
     hashes: list[str] = field(default_factory=list)
 
+    postings: list[Posting] = field(default_factory=list)
     posting_companies: list[int] = field(default_factory=list)
     posting_numbers: list[int] = field(default_factory=list)
-    postings: list[Posting] = field(default_factory=list)
     posting_currencies: list[str] = field(default_factory=list)
     posting_days: list[date] = field(default_factory=list)
 
@@ -133,29 +120,16 @@ class Batch:
     customer_balances: dict[tuple[int, str, str, str], list[int]] = field(default_factory=dict)
 
     def add(self, entry: Entry, recorded_at: str, postings: list[Posting], hash_: bytes) -> None:
-        self.companies.append(entry.company_id)
-        self.numbers.append(entry.number)
-        self.events.append(entry.event_id)
-        self.producers.append(entry.producer)
-        self.sequences.append(entry.sequence)
-        self.kinds.append(entry.kind)
-        self.documents.append(entry.document_id)
-        self.labels.append(entry.document)
-        self.subjects.append(entry.subject)
-        self.currencies.append(entry.currency)
-        self.occurred.append(entry.occurred_on)
-        self.posted.append(entry.posting_on)
-        self.recorded.append(recorded_at)
-        self.descriptions.append(entry.description)
-        self.reverses.append(entry.reverses)
         count = len(postings)
+        self.entries.append(entry)
+        self.recorded.append(recorded_at)
         self.counts.append(count)
         self.hashes.append(hash_.hex())
+        self.postings += postings
         self.posting_companies += [entry.company_id] * count
         self.posting_numbers += [entry.number] * count
         self.posting_currencies += [entry.currency] * count
         self.posting_days += [entry.posting_on] * count
-        self.postings += postings
 
 
 ADD_ENTRIES = """
@@ -191,36 +165,39 @@ on conflict (company_id, account, currency, customer_id)
 
 def add(session: Connection, batch: Batch) -> None:
     """Adds the entries, their postings and what they add to the balances."""
-    plain, texts = arrays.plain, arrays.texts
-    lines, accounts, sides, amounts, customers, documents = zip(*batch.postings, strict=True)
+    plain, texts, optional = arrays.plain, arrays.texts, arrays.optional_texts
+    companies, numbers, events, producers, sequences, kinds, documents, labels, subjects, currencies, occurred, posted, _, said, back = zip(
+        *batch.entries, strict=True
+    )
+    lines, accounts, sides, amounts, customers, of_documents = zip(*batch.postings, strict=True)
     session.exec_driver_sql(
         ADD_ENTRIES,
         (
-            plain(batch.companies),
-            plain(batch.numbers),
-            texts(batch.events),
-            plain(batch.producers),
-            plain(batch.sequences),
-            texts(batch.kinds),
-            texts(batch.documents),
-            texts(batch.labels),
-            texts(batch.subjects),
-            plain(batch.currencies),
-            plain(batch.occurred),
-            plain(batch.posted),
+            plain(companies),
+            plain(numbers),
+            plain(events),
+            plain(producers),
+            plain(sequences),
+            texts(kinds),
+            texts(documents),
+            texts(labels),
+            texts(subjects),
+            plain(currencies),
+            plain(occurred),
+            plain(posted),
             plain(batch.recorded),
-            texts(batch.descriptions),
-            arrays.optional_texts(batch.reverses),
+            texts(said),
+            optional(back),
             plain(batch.counts),
             plain(batch.hashes),
             plain(batch.posting_companies),
             plain(batch.posting_numbers),
             plain(lines),
-            texts(accounts),
+            plain(accounts),
             plain(sides),
             plain(amounts),
-            arrays.optional_texts(customers),
-            texts(documents),
+            optional(customers),
+            optional(of_documents),
             plain(batch.posting_currencies),
             plain(batch.posting_days),
         ),

@@ -35,7 +35,7 @@ def post_entries(ctx: Context, events: list[Event]) -> None:
             continue
         head = heads[company_id]
         source = rule.source(fact)
-        if event.recorded_at is not last_instant:
+        if event.recorded_at != last_instant:
             last_instant, recorded_at = event.recorded_at, instant(event.recorded_at)
         entry = Entry(
             company_id,
@@ -52,13 +52,13 @@ def post_entries(ctx: Context, events: list[Event]) -> None:
             fact.posting_on,
             event.recorded_at,
             source.description,
-            getattr(fact, "reverses", None),
+            fact.reverses if rule.reverses else None,
         )
         head.number += 1
         head.hash = chained(head.hash, entry, recorded_at, postings)
         added.add(entry, recorded_at, postings, head.hash)
         add_to_balances(added.balances, added.customer_balances, entry, postings, chart.by_customer)
-    if added.numbers:
+    if added.entries:
         store.add(ctx.session, added)
         store.move_heads(ctx.session, heads)
 

@@ -11,7 +11,7 @@ depends_on = None
 
 CHART = """
 create table app.account (
-    company_id bigint not null, code text not null check (code ~ '^[0-9A-Za-z][0-9A-Za-z._-]{0,19}$'),
+    company_id bigint not null, code text collate "C" not null check (code ~ '^[0-9A-Za-z][0-9A-Za-z._-]{0,19}$'),
     name text not null check (name <> ''),
     kind text not null check (kind in ('asset', 'liability', 'equity', 'revenue', 'expense')),
     control text check (control in ('ar', 'retention', 'prepayments', 'undeposited', 'clearing', 'bank', 'ap', 'contract', 'inventory')),
@@ -20,7 +20,7 @@ create table app.account (
 create index account_control on app.account (company_id, control) where control is not null;
 
 create table app.role (
-    company_id bigint not null, role text not null, account text not null,
+    company_id bigint not null, role text not null, account text collate "C" not null,
     primary key (company_id, role), foreign key (company_id, account) references app.account);
 
 -- Which state of a company's chart the posting rules see. The version is random and changes with every change of an
@@ -45,33 +45,37 @@ create table app.chain_head (
 
 -- An entry's id is `je_` and what follows `evt_` in the id of its event, so it is not stored a second time.
 create table app.journal_entry (
-    company_id bigint not null, number bigint not null check (number > 0), event_id text not null, producer text not null,
-    sequence bigint not null, kind text not null, document_id text not null, document text not null, subject text not null,
+    company_id bigint not null, number bigint not null check (number > 0), event_id text collate "C" not null, producer text collate "C" not null,
+    sequence bigint not null, kind text collate "C" not null, document_id text collate "C" not null, document text not null, subject text collate "C" not null,
     currency char(3) not null, occurred_on date not null, posting_on date not null, recorded_at timestamptz not null,
-    description text not null, reverses text, posting_count int not null check (posting_count >= 2),
+    description text not null, reverses text collate "C", posting_count int not null check (posting_count >= 2),
     hash bytea not null check (length(hash) = 32),
     primary key (company_id, number));
 create unique index journal_entry_event on app.journal_entry (event_id);
 create unique index journal_entry_reverses on app.journal_entry (company_id, reverses) where reverses is not null;
-create index journal_entry_sequence on app.journal_entry (company_id, producer, sequence);
-create index journal_entry_posting_on on app.journal_entry (company_id, posting_on, number);
+create index journal_entry_sequence on app.journal_entry (company_id, producer, sequence) with (deduplicate_items = off);
+create index journal_entry_posting_on on app.journal_entry (company_id, posting_on, number) with (deduplicate_items = off);
+create index journal_entry_document on app.journal_entry (company_id, document_id, number) with (deduplicate_items = off);
 
+-- `document_id` is null where it is the entry's own.
 create table app.posting (
-    company_id bigint not null, entry_number bigint not null, line int not null, account text not null,
+    company_id bigint not null, entry_number bigint not null, line int not null, account text collate "C" not null,
     side text not null check (side in ('debit', 'credit')), amount bigint not null check (amount > 0),
-    customer_id text, document_id text not null, currency char(3) not null, posting_on date not null,
+    customer_id text collate "C", document_id text collate "C", currency char(3) not null, posting_on date not null,
     primary key (company_id, entry_number, line));
-create index posting_account on app.posting (company_id, account, posting_on, entry_number, line);
-create index posting_customer on app.posting (company_id, customer_id, posting_on, entry_number) where customer_id is not null;
-create index posting_document on app.posting (company_id, document_id, entry_number);
+create index posting_account on app.posting (company_id, account, posting_on, entry_number, line) with (deduplicate_items = off);
+create index posting_customer on app.posting (company_id, customer_id, posting_on, entry_number)
+    with (deduplicate_items = off) where customer_id is not null;
+create index posting_document on app.posting (company_id, document_id, entry_number)
+    with (deduplicate_items = off) where document_id is not null;
 
 create table app.balance (
-    company_id bigint not null, account text not null, currency char(3) not null, on_day date not null,
+    company_id bigint not null, account text collate "C" not null, currency char(3) not null, on_day date not null,
     debit bigint not null check (debit >= 0), credit bigint not null check (credit >= 0),
     primary key (company_id, account, currency, on_day)) with (fillfactor = 50);
 
 create table app.customer_balance (
-    company_id bigint not null, account text not null, currency char(3) not null, customer_id text not null,
+    company_id bigint not null, account text collate "C" not null, currency char(3) not null, customer_id text collate "C" not null,
     debit bigint not null check (debit >= 0), credit bigint not null check (credit >= 0),
     primary key (company_id, account, currency, customer_id)) with (fillfactor = 50);
 """
@@ -139,12 +143,12 @@ create trigger whole after insert on app.journal_entry referencing new table as 
 MANUAL = """
 create table app.manual_entry (
     company_id bigint not null, id text not null, currency char(3) not null, description text not null,
-    occurred_on date not null, posting_on date not null, event_id text not null, posted_by text not null,
+    occurred_on date not null, posting_on date not null, event_id text collate "C" not null, posted_by text not null,
     posted_at timestamptz not null, primary key (company_id, id));
 create index manual_entry_occurred_on on app.manual_entry (company_id, occurred_on, id);
 
 create table app.manual_entry_line (
-    company_id bigint not null, manual_entry_id text not null, line int not null, account text not null,
+    company_id bigint not null, manual_entry_id text not null, line int not null, account text collate "C" not null,
     side text not null check (side in ('debit', 'credit')), amount bigint not null check (amount > 0), memo text not null,
     primary key (company_id, manual_entry_id, line),
     foreign key (company_id, manual_entry_id) references app.manual_entry,
@@ -152,7 +156,7 @@ create table app.manual_entry_line (
 
 create table app.manual_entry_reversal (
     company_id bigint not null, manual_entry_id text not null, occurred_on date not null, posting_on date not null,
-    reason text not null, event_id text not null, reversed_by text not null, reversed_at timestamptz not null,
+    reason text not null, event_id text collate "C" not null, reversed_by text not null, reversed_at timestamptz not null,
     constraint manual_entry_reversed_once primary key (company_id, manual_entry_id),
     foreign key (company_id, manual_entry_id) references app.manual_entry);
 """
