@@ -23,7 +23,7 @@ SERVICE = Service(
     routes=(customers, terms, invoices, receivables, imports),
     posts=True,
     proof=proof,
-    description="Customers, terms of payment, invoices, and the sub-ledger of what is owed: open items, aging, ledgers of customers.",
+    description="Customers, terms of payment, invoices, and the sub-ledger of what is owed: open items, aging, ledgers.",
 )
 
 

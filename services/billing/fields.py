@@ -14,7 +14,7 @@ _DECIMAL = re.compile(r"^-?\d{1,20}(\.\d{1,20})?$")
 
 
 class DecimalText(fields.Decimal):
-    """An exact decimal such as "12.50", as text; a whole JSON number is taken too, one with a point is not, since it is not exact.
+    """An exact decimal as text, such as "12.50"; a whole JSON number is taken too, one with a point is not exact.
 
     `least` <= value <= `most` (`above`: value > above), at most `places` digits after the point.
     """
@@ -22,12 +22,11 @@ class DecimalText(fields.Decimal):
     def __init__(
         self, *, places: int = 6, least: str | None = None, above: str | None = None, most: str = "999999999999", **options: Any
     ):
-        super().__init__(as_string=True, **options)
+        super().__init__(as_string=True, **{**options, "metadata": {"format": "decimal", **options.get("metadata", {})}})
         self.most_places = places
         self.least = None if least is None else Decimal(least)
         self.above = None if above is None else Decimal(above)
         self.most = Decimal(most)
-        self.metadata.setdefault("format", "decimal")
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, (str, int)):

@@ -14,7 +14,7 @@ class ChangedMeanwhile(Conflict):
     code = "changed-meanwhile"
 
 
-def require_version(given: int, current: Mapping[str, Any]) -> None:
+def require_version(given: int, current: Mapping[Any, Any]) -> None:
     """Raises ChangedMeanwhile with both versions and what stands there now."""
     if given != current["version"]:
         raise ChangedMeanwhile(
@@ -22,7 +22,7 @@ def require_version(given: int, current: Mapping[str, Any]) -> None:
         )
 
 
-def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+def _shown(row: Mapping[Any, Any]) -> dict[str, Any]:
     hidden = ("company_id", "content_hash", "search_text")
     return {
         key: value if isinstance(value, (bool, int, type(None), list)) else str(value)

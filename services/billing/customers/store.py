@@ -87,7 +87,8 @@ def next_code(session: Connection, company_id: int) -> str:
         on conflict (company_id, series) do update set last_number = (
             select min(n) from generate_series(s.last_number + 1, s.last_number + 10000) n
             where not exists (
-                select from app.customer c where c.company_id = %(company)s and c.code = 'C' || lpad(n::text, greatest(5, length(n::text)), '0')))
+                select from app.customer c where c.company_id = %(company)s and c.code = 'C' || lpad(n::text, greatest(5,
+                    length(n::text)), '0')))
         returning last_number
         """,
         {"company": company_id},

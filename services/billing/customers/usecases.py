@@ -82,5 +82,5 @@ def _check_terms(ctx: Context, asked: Mapping[str, Any]) -> None:
                 faults.add("/terms_id", f"the terms {terms['description']} are not active", code="terms-inactive")
 
 
-def _told(row: Mapping[str, Any]) -> dict[str, Any]:
+def _told(row: Mapping[Any, Any]) -> dict[str, Any]:
     return {"customer_id": row["id"], "code": row["code"], "name": row["name"], "active": row["active"]}

@@ -9,6 +9,7 @@ from marshmallow import fields
 from services.billing.fields import DecimalText, RowMoney
 from services.billing.invoices import store, usecases
 from services.billing.receivables.api import PostingOut
+from services.billing.receivables.store import open_item
 from shared.context import Context
 from shared.http.auth import PermissionMissing
 from shared.http.edge import Routes, ctx
@@ -30,7 +31,7 @@ LISTING = Listing(
         "state": store.in_state,
         "from_": lambda value: store.invoice.c.issued_on >= value,
         "to": lambda value: store.invoice.c.issued_on <= value,
-        "open": lambda value: store.open_item.c.balance != 0 if value else store.open_item.c.balance == 0,
+        "open": lambda value: open_item.c.balance != 0 if value else open_item.c.balance == 0,
     },
 )
 

@@ -23,7 +23,6 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    exists,
     select,
 )
 
@@ -118,8 +117,9 @@ def all_invoices(company_id: int) -> Select[Any]:
 def in_state(wanted: str) -> ColumnElement[bool]:
     if wanted == "draft":
         return invoice.c.number.is_(None)
-    voided = exists().where(invoice_void.c.company_id == invoice.c.company_id, invoice_void.c.invoice_id == invoice.c.id)
-    return and_(invoice.c.number.is_not(None), voided if wanted == "void" else ~voided)
+    if wanted == "void":
+        return invoice_void.c.invoice_id.is_not(None)
+    return and_(invoice.c.number.is_not(None), invoice_void.c.invoice_id.is_(None))
 
 
 def get(session: Connection, company_id: int, invoice_id: str) -> RowMapping | None:
@@ -165,14 +165,18 @@ HEADER = (
     "lines_total, freight, tax, total, content_hash, created_by"
 )
 HEADER_VALUES = (
-    "%(company_id)s, %(id)s, %(customer_id)s, %(currency)s, %(issued_on)s::date, %(due_on)s::date, %(posting_on)s::date, %(terms_id)s, "
+    "%(company_id)s, %(id)s, %(customer_id)s, %(currency)s, %(issued_on)s::date, %(due_on)s::date, %(posting_on)s::date, "
+    "%(terms_id)s, "
     "%(customer_reference)s, %(notes)s, %(lines_total)s::bigint, %(freight)s::bigint, %(tax)s::bigint, %(total)s::bigint, "
     "%(content_hash)s, %(created_by)s"
 )
 LINES = """
-    insert into app.invoice_line (company_id, invoice_id, line, description, quantity, unit_price, discount_percent, account, tax_rate, amount, tax)
-    select %(company_id)s, %(id)s, l.* from unnest(%(line)s::int[], %(description)s::text[], %(quantity)s::numeric[], %(unit_price)s::numeric[],
-        %(discount_percent)s::numeric[], %(account)s::text[], %(tax_rate)s::numeric[], %(amount)s::bigint[], %(line_tax)s::bigint[]) l
+    insert into app.invoice_line (company_id, invoice_id, line, description, quantity, unit_price, discount_percent,
+        account, tax_rate, amount, tax)
+    select %(company_id)s, %(id)s, l.* from unnest(%(line)s::int[], %(description)s::text[], %(quantity)s::numeric[],
+        %(unit_price)s::numeric[],
+        %(discount_percent)s::numeric[], %(account)s::text[], %(tax_rate)s::numeric[], %(amount)s::bigint[],
+            %(line_tax)s::bigint[]) l
 """
 # the row of the series stays locked until the commit, so a number is taken in the last statement that locks anything
 NEXT_NUMBER = """
@@ -222,7 +226,8 @@ def replace_draft(session: Connection, header: Mapping[str, Any], lines: Sequenc
         {"company_id": header["company_id"], "id": header["id"]},
     )
     session.exec_driver_sql(
-        "update app.invoice set customer_id = %(customer_id)s, currency = %(currency)s, issued_on = %(issued_on)s, due_on = %(due_on)s, "
+        "update app.invoice set customer_id = %(customer_id)s, currency = %(currency)s, issued_on = %(issued_on)s, due_on = "
+        "%(due_on)s, "
         "posting_on = %(posting_on)s, terms_id = %(terms_id)s, customer_reference = %(customer_reference)s, notes = %(notes)s, "
         "lines_total = %(lines_total)s, freight = %(freight)s, tax = %(tax)s, total = %(total)s, version = version + 1 "
         "where company_id = %(company_id)s and id = %(id)s",

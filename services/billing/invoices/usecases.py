@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -189,7 +189,7 @@ def get_invoice(ctx: Context, invoice_id: str) -> dict[str, Any]:
     return view
 
 
-def with_derived(ctx: Context, invoice: Mapping[str, Any]) -> dict[str, Any]:
+def with_derived(ctx: Context, invoice: Mapping[Any, Any]) -> dict[str, Any]:
     """A row of the list with what its balance says."""
     live = invoice["state"] == "issued"
     return {
@@ -199,7 +199,7 @@ def with_derived(ctx: Context, invoice: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def with_entry(posting: Mapping[str, Any]) -> dict[str, Any]:
+def with_entry(posting: Mapping[Any, Any]) -> dict[str, Any]:
     """A posting with the journal entry that its event causes in the ledger."""
     return {**posting, "entry_id": derived_id("je", posting["event_id"])}
 
@@ -264,7 +264,7 @@ def _check_line_accounts(ctx: Context, lines: list[Line], faults: Faults) -> Non
     check_accounts(ctx, [(f"/lines/{line.line - 1}/account", line.account) for line in lines if line.account], faults)
 
 
-def _draft(ctx: Context, invoice_id: str) -> Mapping[str, Any]:
+def _draft(ctx: Context, invoice_id: str) -> Mapping[Any, Any]:
     """The draft, locked. Raises InvoiceUnknown, InvoiceIsIssued."""
     row = store.lock_draft(ctx.session, ctx.company_id, invoice_id)
     if row is None:
@@ -274,7 +274,7 @@ def _draft(ctx: Context, invoice_id: str) -> Mapping[str, Any]:
     return row
 
 
-def _post(ctx: Context, invoice: Mapping[str, Any], lines: list[Line]) -> None:
+def _post(ctx: Context, invoice: Mapping[Any, Any], lines: list[Line]) -> None:
     event_id = ctx.state(
         InvoiceIssued(
             **_told(invoice, lines),
@@ -297,7 +297,7 @@ def _post(ctx: Context, invoice: Mapping[str, Any], lines: list[Line]) -> None:
     )
 
 
-def _told(invoice: Mapping[str, Any], lines: list[Line]) -> dict[str, Any]:
+def _told(invoice: Mapping[Any, Any], lines: list[Line]) -> dict[str, Any]:
     return {
         "invoice_id": invoice["id"],
         "number": invoice["number"],
@@ -312,7 +312,7 @@ def _told(invoice: Mapping[str, Any], lines: list[Line]) -> dict[str, Any]:
     }
 
 
-def _owed_by(ctx: Context, invoice: Mapping[str, Any]) -> dict[str, Any]:
+def _owed_by(ctx: Context, invoice: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "company_id": ctx.company_id,
         "invoice_id": invoice["id"],
@@ -321,7 +321,7 @@ def _owed_by(ctx: Context, invoice: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _applied(postings: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _applied(postings: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
     """What is still applied, by application: its document and its amount."""
     live: dict[str, dict[str, Any]] = {}
     for posting in postings:
@@ -339,6 +339,6 @@ def _applied(postings: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return [item for item in live.values() if item["amount"]]
 
 
-def _view(ctx: Context, invoice: Mapping[str, Any], lines: list[Line]) -> dict[str, Any]:
+def _view(ctx: Context, invoice: Mapping[Any, Any], lines: list[Line]) -> dict[str, Any]:
     currency = invoice["currency"]
     return {**with_derived(ctx, invoice), "lines": [{**asdict(line), "currency": currency} for line in lines]}

@@ -72,8 +72,10 @@ open_item = Table(
 def add_own_posting(session: Connection, **posting: Any) -> None:
     """The posting of billing's own event: an invoice or its void."""
     session.exec_driver_sql(
-        "insert into app.ar_posting (company_id, invoice_id, customer_id, currency, kind, amount, occurred_on, posting_on, document_id, "
-        "event_id, producer) values (%(company_id)s, %(invoice_id)s, %(customer_id)s, %(currency)s, %(kind)s, %(amount)s, %(occurred_on)s, "
+        "insert into app.ar_posting (company_id, invoice_id, customer_id, currency, kind, amount, occurred_on, posting_on, "
+        "document_id, "
+        "event_id, producer) values (%(company_id)s, %(invoice_id)s, %(customer_id)s, %(currency)s, %(kind)s, %(amount)s, "
+        "%(occurred_on)s, "
         "%(posting_on)s, %(invoice_id)s, %(event_id)s, 'billing')",
         posting,
     )
@@ -95,11 +97,11 @@ def set_balance(session: Connection, company_id: int, invoice_id: str, balance: 
 
 
 def lock_items(session: Connection, keys: Sequence[tuple[int, str]]) -> dict[tuple[int, str], Row[Any]]:
-    """Open items by (company, invoice), locked in that order, whatever else locks several of them."""
+    """Open items by (company, invoice), locked in the order of the keys, which are sorted, as whatever locks several of them."""
     rows = session.exec_driver_sql(
-        "select o.company_id, o.invoice_id, o.customer_id, o.currency, o.balance from unnest(%s::bigint[], %s::text[]) as k (company_id, invoice_id) "
-        "join app.open_item o on o.company_id = k.company_id and o.invoice_id = k.invoice_id "
-        "order by o.company_id, o.invoice_id for update of o",
+        "select o.* from unnest(%s::bigint[], %s::text[]) as k (company_id, invoice_id) cross join lateral ("
+        "select o.company_id, o.invoice_id, o.customer_id, o.currency, o.balance from app.open_item o "
+        "where o.company_id = k.company_id and o.invoice_id = k.invoice_id for update) o",
         ([key[0] for key in keys], [key[1] for key in keys]),
     )
     return {(row.company_id, row.invoice_id): row for row in rows}
@@ -113,10 +115,13 @@ def add_movements(
     Returns the keys (company, invoice, event, application) of those that were added.
     """
     rows = session.exec_driver_sql(
-        "insert into app.ar_posting (company_id, invoice_id, customer_id, currency, kind, amount, occurred_on, posting_on, document_id, "
+        "insert into app.ar_posting (company_id, invoice_id, customer_id, currency, kind, amount, occurred_on, posting_on, "
+        "document_id, "
         "application_id, event_id, producer, sequence) "
-        "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::date[], %s::date[], %s::text[], "
-        "%s::text[], %s::text[], %s::text[], %s::bigint[]) on conflict do nothing returning company_id, invoice_id, event_id, application_id",
+        "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::date[], "
+        "%s::date[], %s::text[], "
+        "%s::text[], %s::text[], %s::text[], %s::bigint[]) on conflict do nothing returning company_id, invoice_id, "
+        "event_id, application_id",
         (
             [m.company_id for m in movements],
             [m.invoice_id for m in movements],
@@ -138,7 +143,8 @@ def add_movements(
 
 def set_balances(session: Connection, balances: Mapping[tuple[int, str], int]) -> None:
     session.exec_driver_sql(
-        "update app.open_item o set balance = new.balance from unnest(%s::bigint[], %s::text[], %s::bigint[]) as new (company_id, invoice_id, balance) "
+        "update app.open_item o set balance = new.balance from unnest(%s::bigint[], %s::text[], %s::bigint[]) as new "
+        "(company_id, invoice_id, balance) "
         "where o.company_id = new.company_id and o.invoice_id = new.invoice_id",
         ([key[0] for key in balances], [key[1] for key in balances], list(balances.values())),
     )
@@ -167,11 +173,13 @@ def ledger_of(
             """
             with page as (
                 select p.* from app.ar_posting p
-                where p.company_id = :company and p.customer_id = :customer and p.posting_on <= :as_of and (p.posting_on, p.id) > (:day, :id)
+                where p.company_id = :company and p.customer_id = :customer and p.posting_on <= :as_of and (p.posting_on,
+                    p.id) > (:day, :id)
                 order by p.posting_on, p.id limit :limit),
             before as (
                 select p.currency, sum(p.amount)::bigint as amount from app.ar_posting p
-                where p.company_id = :company and p.customer_id = :customer and (p.posting_on, p.id) <= (:day, :id) group by p.currency)
+                where p.company_id = :company and p.customer_id = :customer and (p.posting_on, p.id) <= (:day,
+                    :id) group by p.currency)
             select page.*, i.number, (coalesce(b.amount, 0)
                 + sum(page.amount) over (partition by page.currency order by page.posting_on, page.id))::bigint as balance
             from page join app.open_item i on i.company_id = page.company_id and i.invoice_id = page.invoice_id
@@ -189,7 +197,8 @@ def balances_of(session: Connection, company_id: int, customer_id: str, first: d
     rows = session.execute(
         text(
             """
-            select currency, coalesce(sum(amount) filter (where posting_on < :first), 0)::bigint as opening, sum(amount)::bigint as closing
+            select currency, coalesce(sum(amount) filter (where posting_on < :first), 0)::bigint as opening,
+                sum(amount)::bigint as closing
             from app.ar_posting where company_id = :company and customer_id = :customer and posting_on <= :as_of
             group by currency order by currency
             """
@@ -204,7 +213,8 @@ def summary_of(session: Connection, company_id: int, customer_id: str, today: da
     rows = session.execute(
         text(
             """
-            select currency, sum(balance)::bigint as balance, coalesce(sum(balance) filter (where due_on < :today), 0)::bigint as overdue,
+            select currency, sum(balance)::bigint as balance, coalesce(sum(balance) filter (where due_on < :today),
+                0)::bigint as overdue,
                 count(*) as open_invoices, min(due_on) as oldest_due_on
             from app.open_item where company_id = :company and customer_id = :customer and balance <> 0
             group by currency order by currency
@@ -273,9 +283,11 @@ def aging(
     rows = session.execute(
         text(
             f"""
-            select currency, bucket, sum(amount)::bigint as amount, sum(invoices)::bigint as invoices, count(distinct customer_id) as customers
+            select currency, bucket, sum(amount)::bigint as amount, sum(invoices)::bigint as invoices,
+                count(distinct customer_id) as customers
             from (
-                select currency, customer_id, width_bucket(cast(:as_of as date) - {_day(basis)}, cast(:bounds as int[])) as bucket, sum(balance) as amount, count(*) as invoices
+                select currency, customer_id, width_bucket(cast(:as_of as date) - {_day(basis)},
+                    cast(:bounds as int[])) as bucket, sum(balance) as amount, count(*) as invoices
                 from ({_items_sql(session, company_id, as_of)}) item where cast(:currency as text) is null or currency = :currency
                 group by 1, 2, 3) by_customer
             group by grouping sets ((currency, bucket), (currency)) order by currency, bucket
@@ -308,8 +320,10 @@ def aging_by_customer(
                 select customer_id, currency, sum(balance)::bigint as balance, count(*) as invoice_count,
                     array[{amounts}] as amounts, array[{invoices}] as invoices
                 from (
-                    select customer_id, currency, balance, width_bucket(cast(:as_of as date) - {_day(basis)}, cast(:bounds as int[])) as bucket
-                    from ({_items_sql(session, company_id, as_of)}) item where cast(:currency as text) is null or currency = :currency) aged
+                    select customer_id, currency, balance, width_bucket(cast(:as_of as date) - {_day(basis)},
+                        cast(:bounds as int[])) as bucket
+                    from ({_items_sql(session, company_id, as_of)}) item
+                        where cast(:currency as text) is null or currency = :currency) aged
                 group by customer_id, currency) a
             join app.customer c on c.company_id = :company and c.id = a.customer_id
             where cast(:code as text) is null or (c.code, a.currency) > (:code, :after_currency)
@@ -342,15 +356,18 @@ def roll_forward(session: Connection, company_id: int, currency: str, first: dat
         text(
             """
             with month as (
-                select day::date as month from generate_series(cast(:first as date), cast(:last as date), interval '1 month') day),
+                select day::date as month from generate_series(cast(:first as date), cast(:last as date),
+                    interval '1 month') day),
             moved as (
                 select date_trunc('month', posting_on)::date as month, sum(amount) as amount,
                     sum(amount) filter (where kind = 'invoice') as billed, count(*) filter (where kind = 'invoice') as invoices,
-                    - sum(amount) filter (where kind = 'application') as received, count(*) filter (where kind = 'application') as applications
+                    - sum(amount) filter (where kind = 'application') as received,
+                        count(*) filter (where kind = 'application') as applications
                 from app.ar_posting
                 where company_id = :company and currency = :currency and posting_on >= :first group by 1),
             before as (
-                select coalesce((select sum(balance) from app.open_item where company_id = :company and currency = :currency and balance <> 0), 0)
+                select coalesce((select sum(balance) from app.open_item
+                    where company_id = :company and currency = :currency and balance <> 0), 0)
                     - coalesce((select sum(amount) from moved), 0) as amount)
             select month.month, before.amount + sum(coalesce(m.amount, 0)) over by_month - coalesce(m.amount, 0) as opening,
                 coalesce(m.billed, 0) as billed, coalesce(m.invoices, 0) as invoices,
@@ -396,7 +413,8 @@ def unreconciled(session: Connection, company_id: int) -> list[Row[Any]]:
             """
             select coalesce(o.invoice_id, p.invoice_id, i.id) as invoice_id, o.balance, p.amount
             from (select * from app.open_item where company_id = %(company)s) o
-            full join (select invoice_id, sum(amount)::bigint as amount from app.ar_posting where company_id = %(company)s group by invoice_id) p
+            full join (select invoice_id, sum(amount)::bigint as amount from app.ar_posting
+                where company_id = %(company)s group by invoice_id) p
                 on p.invoice_id = o.invoice_id
             full join (select id, total from app.invoice where company_id = %(company)s and number is not null) i
                 on i.id = coalesce(o.invoice_id, p.invoice_id)

@@ -34,7 +34,9 @@ def due_date(terms: Terms, issued_on: date) -> date:
     if terms.kind == "net_days":
         assert terms.days is not None
         return issued_on + timedelta(days=terms.days)
-    assert terms.day is not None and terms.cutoff_days is not None and terms.months_to_add is not None
+    assert terms.day is not None
+    assert terms.cutoff_days is not None
+    assert terms.months_to_add is not None
     too_late = issued_on > _day_in_month(issued_on, 0, terms.day) - timedelta(days=terms.cutoff_days)
     return _day_in_month(issued_on, terms.months_to_add + (1 if too_late else 0), terms.day)
 

@@ -81,6 +81,6 @@ def no_longer_default(session: Connection, company_id: int, except_id: str) -> N
     )
 
 
-def rule(row: Mapping[str, Any]) -> Terms:
+def rule(row: Mapping[Any, Any]) -> Terms:
     """The due-date rule in a row that has the columns of terms."""
     return Terms(row["kind"], row["days"], row["day"], row["cutoff_days"], row["months_to_add"])
