@@ -32,6 +32,7 @@ bench: setup-test ## measure against the targets
 	@$(BIN)/python -m bench $(ARGS)
 
 up: ## run every service in its own container, with RabbitMQ
+	@python3 deploy/make_secrets.py
 	docker compose up --build
 
 clean: ## remove .venv, caches and builds; the data in .duebook stay

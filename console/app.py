@@ -60,6 +60,16 @@ def create_console(client: Callable[[str], httpx.Client], services: Sequence[str
     def front() -> str:
         return render_template("front.html", states=states(client, services), base_url=request.host_url.rstrip("/"))
 
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    def readyz() -> tuple[dict[str, object], int]:
+        """Ready when every service is."""
+        missing = [state.service for state in states(client, services) if not state.ready]
+        return {"status": "not ready" if missing else "ready", "waiting_for": missing}, 503 if missing else 200
+
     @app.get("/docs")
     def docs() -> str:
         return render_template("docs.html", base_url=request.host_url.rstrip("/"))

@@ -124,11 +124,9 @@ def provision(admin_url: str, service: str, prefix: str = "duebook_", passwords:
         for role in ROLES:
             name = sql.Identifier(f"{database}_{role}")
             known = admin.execute("select 1 from pg_roles where rolname = %s", (f"{database}_{role}",)).fetchone()
-            admin.execute(
-                sql.SQL("{} role {} login nosuperuser nocreatedb nocreaterole password {}").format(
-                    sql.SQL("alter" if known else "create"), name, sql.Literal(passwords[role])
-                )
-            )
+            # a role that is there keeps its attributes: to name them, even as they are, takes a superuser
+            verb, attributes = ("alter", "") if known else ("create", "login nosuperuser nocreatedb nocreaterole")
+            admin.execute(sql.SQL(f"{verb} role {{}} {attributes} password {{}}").format(name, sql.Literal(passwords[role])))
             if role != "owner":
                 # a request that waits longer than this is answered 503; a bulk page of the worker may take longer
                 limit = {"api": "5s", "worker": "60s", "log": "60s"}[role]

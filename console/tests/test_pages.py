@@ -46,6 +46,13 @@ def test_a_service_that_is_not_ready_is_named_with_its_reason() -> None:
     assert "The database does not answer." in page
 
 
+def test_the_installation_is_ready_when_every_service_is() -> None:
+    ready, waiting = console().get("/readyz"), console(ready=503).get("/readyz")
+
+    assert (ready.status_code, ready.json) == (200, {"status": "ready", "waiting_for": []})
+    assert (waiting.status_code, waiting.json) == (503, {"status": "not ready", "waiting_for": ["billing"]})
+
+
 def test_a_service_that_does_not_answer_leaves_the_front_page_standing() -> None:
     def refuse(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("refused", request=request)
