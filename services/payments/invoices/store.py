@@ -152,7 +152,7 @@ def applications(session: Connection, company_id: int, invoice_id: str, limit: i
         "from app.application a join app.receipt r on r.company_id = a.company_id and r.id = a.receipt_id "
         "left join app.displacement d on d.company_id = a.company_id and d.application_id = a.id "
         "left join app.receipt_void v on v.company_id = a.company_id and v.receipt_id = a.receipt_id "
-        "where a.company_id = %s and a.invoice_id = %s order by a.posting_on, a.id limit %s",
+        "where a.company_id = %s and a.invoice_id = %s order by a.posting_on, a.event_id, a.line limit %s",
         (company_id, invoice_id, limit),
     ).all()
 

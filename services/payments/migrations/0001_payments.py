@@ -95,11 +95,12 @@ create table app.prepayment_application (
 create index prepayment_application_customer on app.prepayment_application (company_id, customer_id, applied_on, id);
 create index prepayment_application_day on app.prepayment_application (company_id, applied_on, id);
 
--- Money of a receipt set against an invoice: by a line of the receipt, or from one of its prepayments.
+-- Money of a receipt set against an invoice: by a line of the receipt, or from one of its prepayments. `line` is its place in
+-- the event that stated it.
 create table app.application (
     company_id bigint not null, id text not null, receipt_id text not null, invoice_id text not null, prepayment_id text,
     prepayment_application_id text, currency char(3) not null, amount bigint not null check (amount > 0),
-    posting_on date not null, event_id text not null,
+    posting_on date not null, event_id text not null, line int not null check (line > 0),
     primary key (company_id, id), foreign key (company_id, receipt_id) references app.receipt,
     foreign key (company_id, invoice_id) references app.open_invoice,
     foreign key (company_id, prepayment_id) references app.prepayment,

@@ -119,7 +119,7 @@ def applications_of(session: Connection, company_id: int, prepayment_application
         "from app.application a left join copies.invoice i on i.company_id = a.company_id and i.id = a.invoice_id "
         "left join app.displacement d on d.company_id = a.company_id and d.application_id = a.id "
         "left join app.receipt_void v on v.company_id = a.company_id and v.receipt_id = a.receipt_id "
-        "where a.company_id = %s and a.prepayment_application_id = %s order by a.id",
+        "where a.company_id = %s and a.prepayment_application_id = %s order by a.line",
         (company_id, prepayment_application_id),
     ).all()
 
@@ -169,11 +169,11 @@ def add_application(session: Connection, values: dict[str, Any], applied: Sequen
             values (%(company_id)s, %(id)s, %(customer_id)s, %(currency)s, %(amount)s, %(applied_on)s, %(posting_on)s,
                 %(content_hash)s, %(event_id)s, %(created_by)s))
         insert into app.application (company_id, id, receipt_id, invoice_id, prepayment_id, prepayment_application_id, currency,
-            amount, posting_on, event_id)
+            amount, posting_on, event_id, line)
         select %(company_id)s, part.id, part.receipt_id, part.invoice_id, part.prepayment_id, %(id)s, %(currency)s, part.amount,
-            %(posting_on)s, %(event_id)s
+            %(posting_on)s, %(event_id)s, part.line
         from unnest(%(ids)s::text[], %(receipts)s::text[], %(invoices)s::text[], %(prepayments)s::text[], %(amounts)s::bigint[])
-            as part (id, receipt_id, invoice_id, prepayment_id, amount)
+            with ordinality as part (id, receipt_id, invoice_id, prepayment_id, amount, line)
         """,
         {
             **values,

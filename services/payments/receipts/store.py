@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Integer,
     MetaData,
     Row,
     RowMapping,
@@ -85,6 +86,7 @@ application = Table(
     Column("amount", BigInteger, nullable=False),
     Column("posting_on", Date, nullable=False),
     Column("event_id", Text, nullable=False),
+    Column("line", Integer, nullable=False),
     schema="app",
 )
 deposited_receipt = Table(
@@ -179,7 +181,7 @@ def applications(session: Connection, company_id: int, receipt_id: str) -> Seque
         from app.application a left join copies.invoice i on i.company_id = a.company_id and i.id = a.invoice_id
         left join app.displacement d on d.company_id = a.company_id and d.application_id = a.id
         left join app.receipt_void v on v.company_id = a.company_id and v.receipt_id = a.receipt_id
-        where a.company_id = %s and a.receipt_id = %s order by a.posting_on, a.id
+        where a.company_id = %s and a.receipt_id = %s order by a.posting_on, a.event_id, a.line
         """,
         (company_id, receipt_id),
     ).all()
@@ -266,8 +268,8 @@ prepayments as (
     select %(company)s, prepayment_id, receipt_id, customer_id, currency, origin, amount, posting_on, event_id
     from new_line where kind = 'prepayment'),
 applications as (
-    insert into app.application (company_id, id, receipt_id, invoice_id, currency, amount, posting_on, event_id)
-    select %(company)s, application_id, receipt_id, invoice_id, currency, amount, posting_on, event_id
+    insert into app.application (company_id, id, receipt_id, invoice_id, currency, amount, posting_on, event_id, line)
+    select %(company)s, application_id, receipt_id, invoice_id, currency, amount, posting_on, event_id, line
     from new_line where kind = 'invoice')
 insert into app.receipt_line (company_id, receipt_id, line, kind, amount, application_id, invoice_id, prepayment_id, account,
     notes)

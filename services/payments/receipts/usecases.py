@@ -253,7 +253,7 @@ def _as_posted(ctx: Context, made: Receipt, event_id: str) -> dict[str, Any]:
         ],
         "prepayments": [
             {**common, "id": line.prepayment_id, "origin": line.origin, "amount": line.amount, "remaining": line.amount}
-            for line in made.lines
+            for line in sorted(made.lines, key=lambda line: line.prepayment_id or "")
             if line.kind == "prepayment"
         ],
     }

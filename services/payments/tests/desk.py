@@ -23,6 +23,7 @@ from shared.money import Money
 from shared.testing import usd, wire
 from tests.product import Company, House, iso
 
+HUNDRED = usd("100.00")
 CHART = (
     ("1010", "Bank", "asset", "bank"),
     ("1050", "Undeposited funds", "asset", "undeposited"),
@@ -98,7 +99,7 @@ class Desk(Company):
         self.billing.tell(self.id, (fact, customer_id))
         return customer_id
 
-    def invoice(self, total: Money = usd("100.00"), number: str | None = None, customer_id: str | None = None) -> str:
+    def invoice(self, total: Money = HUNDRED, number: str | None = None, customer_id: str | None = None) -> str:
         """An issued invoice; acme's unless it says otherwise."""
         issued = self.issued(total, number, customer_id)
         self.billing.tell(self.id, (issued, issued.invoice_id))
