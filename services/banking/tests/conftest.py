@@ -209,6 +209,11 @@ class Bank:
         return items
 
 
+def problem_pointers(problem: dict[str, Any]) -> list[tuple[str, str]]:
+    """(pointer, code) of each fault that a problem document names."""
+    return [(fault["pointer"], fault["type"].removeprefix("/problems/")) for fault in problem["errors"]]
+
+
 @pytest.fixture(scope="session")
 def banking_clock() -> MovedClock:
     return MovedClock(datetime(2026, 1, 15, 12, tzinfo=UTC))
