@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 
 from services.billing.receivables import store
+from services.identity.companies.usecases import create_company
+from shared.context import Context
 from shared.contracts import Event, Fact
 from shared.contracts.payments import (
     ApplicationDisplaced,
@@ -19,7 +21,7 @@ from shared.contracts.payments import (
 )
 from shared.db import company_transaction, enter_companies
 from shared.ids import new_id
-from tests.product import Company, iso
+from tests.product import Company, House, iso
 
 
 def usd(text: str) -> dict[str, Any]:
@@ -33,14 +35,32 @@ def cents(text: str) -> int:
     return int(usd(text)["amount"])
 
 
+def company_in_billing(house: House) -> Company:
+    """A new company that identity and billing know, which is quicker than telling every service of it."""
+    with house.databases["identity"].api.begin() as session:
+        ctx = Context(session, house.clock, "identity", 0, "test", "test")
+        company_id = create_company(ctx, "Greenfield Supply", "UTC", "USD")
+        ctx.write_stated()
+    house.pump(only=["billing"])
+    return Company(house, company_id, "USD")
+
+
 @dataclass
 class Books:
     """One company's billing."""
 
     company: Company
 
+    def another(self) -> Books:
+        """The books of another company."""
+        return Books(company_in_billing(self.company.house))
+
+    def post(self, path: str, body: Any) -> dict[str, Any]:
+        """Posts and must succeed; the other services do not need to hear of it."""
+        return dict(self.company.post(path, body, pump=False))
+
     def customer(self, name: str = "Greenfield Bakery", **more: Any) -> str:
-        return str(self.company.post("/api/billing/customers", {"name": name, **more}, pump=False)["id"])
+        return str(self.post("/api/billing/customers", {"name": name, **more})["id"])
 
     def asked(self, total: str, **more: Any) -> dict[str, Any]:
         """The body of an invoice of one line."""
@@ -48,12 +68,12 @@ class Books:
 
     def issue(self, total: str, *, customer_id: str | None = None, on: str = "2026-01-15", **more: Any) -> dict[str, Any]:
         body = self.asked(total, customer_id=customer_id or self.customer(), issued_on=on, issue=True, **more)
-        return dict(self.company.post("/api/billing/invoices", body, pump=False))
+        return self.post("/api/billing/invoices", body)
 
     def draft(self, total: str, **more: Any) -> dict[str, Any]:
         more.setdefault("customer_id", None)
         body = self.asked(total, **{**more, "customer_id": more["customer_id"] or self.customer()})
-        return dict(self.company.post("/api/billing/invoices", body, pump=False))
+        return self.post("/api/billing/invoices", body)
 
     def invoice(self, invoice_id: str) -> dict[str, Any]:
         return dict(self.company.get(f"/api/billing/invoices/{invoice_id}"))

@@ -5,7 +5,7 @@ from shared.ids import new_id
 
 
 def test_a_customer_gets_the_next_code_and_passes_by_codes_given_by_hand(books: Books) -> None:
-    post = books.company.post
+    post = books.post
 
     assert post("/api/billing/customers", {"name": "One"})["code"] == "C00001"
     assert post("/api/billing/customers", {"name": "Two", "code": "C00002"})["code"] == "C00002"
@@ -13,9 +13,7 @@ def test_a_customer_gets_the_next_code_and_passes_by_codes_given_by_hand(books: 
 
 
 def test_a_customer_takes_the_companys_currency_and_is_stated(books: Books) -> None:
-    made = books.company.post(
-        "/api/billing/customers", {"name": "Baker", "email": "a@b.example", "address": "Main St 1\nSpringfield"}
-    )
+    made = books.post("/api/billing/customers", {"name": "Baker", "email": "a@b.example", "address": "Main St 1\nSpringfield"})
 
     assert (made["currency"], made["active"], made["version"]) == ("USD", True, 1)
     assert books.stated(made["id"]) == [
@@ -38,7 +36,7 @@ def test_a_code_is_used_once_in_a_company_and_free_in_another(books: Books) -> N
     books.customer(code="A-1")
 
     books.company.refused("/api/billing/customers", {"name": "B", "code": "A-1"}, status=409, problem="already-exists")
-    other = Books(books.company.house.company())
+    other = books.another()
     assert other.customer(code="A-1")
 
 
@@ -61,7 +59,7 @@ def test_customers_are_found_by_parts_of_name_code_and_email_and_by_invoice_numb
 
 
 def test_the_search_sees_one_company(books: Books) -> None:
-    other = Books(books.company.house.company())
+    other = books.another()
     other.customer("Only theirs")
 
     assert books.company.get("/api/billing/customers", q="theirs")["items"] == []
@@ -123,7 +121,7 @@ def test_unknown_terms_are_refused(books: Books) -> None:
 
 
 def test_another_companys_customer_is_not_there(books: Books) -> None:
-    theirs = Books(books.company.house.company()).customer()
+    theirs = books.another().customer()
 
     for path in (
         f"/api/billing/customers/{theirs}",

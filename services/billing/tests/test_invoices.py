@@ -42,7 +42,7 @@ def test_an_invoice_is_issued_with_lines_tax_freight_and_stated_whole(books: Boo
         ],
     }
 
-    made = books.company.post(PATH, body)
+    made = books.post(PATH, body)
 
     assert (made["number"], made["series"], made["state"], made["payment_state"]) == ("INV-000001", "own", "issued", "unpaid")
     assert (made["lines_total"], made["tax"], made["freight"], made["total"]) == (
@@ -86,7 +86,7 @@ def test_an_invoice_shows_its_postings_with_their_entries(books: Books) -> None:
 
 
 def test_numbers_are_a_series_of_each_company_without_gaps(books: Books) -> None:
-    other = Books(books.company.house.company())
+    other = books.another()
 
     assert [books.issue("1.00")["number"] for _ in range(3)] == ["INV-000001", "INV-000002", "INV-000003"]
     assert other.issue("1.00")["number"] == "INV-000001"
@@ -128,7 +128,7 @@ def test_a_draft_is_changed_by_version_and_then_issued_as_it_stands(books: Books
 
     changed = books.company.call("PUT", path, body)
     books.company.refused(path, body, method="PUT", status=409, problem="changed-meanwhile")
-    issued = books.company.post(f"{path}/issue", {})
+    issued = books.post(f"{path}/issue", {})
 
     assert (changed.json()["version"], changed.json()["total"]) == (2, usd("25.00"))
     assert (issued["number"], issued["total"], issued["notes"], issued["state"]) == (
@@ -297,7 +297,7 @@ def test_accounts_are_checked_again_at_issue(books: Books) -> None:
 def test_a_customer_must_be_known_and_active(books: Books) -> None:
     customer = books.customer(code="X1")
     books.company.call("PUT", f"/api/billing/customers/{customer}", {"name": "Gone", "code": "X1", "active": False, "version": 1})
-    theirs = Books(books.company.house.company()).customer()
+    theirs = books.another().customer()
 
     books.company.refused(PATH, books.asked("1.00", customer_id=customer), status=422, problem="customer-inactive")
     refused = books.company.refused(PATH, books.asked("1.00", customer_id=theirs), status=422, problem="customer-unknown")
@@ -305,7 +305,7 @@ def test_a_customer_must_be_known_and_active(books: Books) -> None:
 
 
 def test_another_companys_invoice_is_not_there(books: Books) -> None:
-    theirs = Books(books.company.house.company()).issue("10.00")["id"]
+    theirs = books.another().issue("10.00")["id"]
 
     books.company.refused(f"{PATH}/{theirs}", method="GET", status=404, problem="invoice-unknown")
     books.company.refused(f"{PATH}/{theirs}/issue", {}, status=404, problem="invoice-unknown")
@@ -338,7 +338,7 @@ def test_drafting_issuing_and_voiding_are_rights_of_their_own(books: Books) -> N
 def test_invoices_are_listed_by_state_and_balance(books: Books) -> None:
     draft, open_one, paid, void = books.draft("1.00"), books.issue("2.00"), books.issue("3.00"), books.issue("4.00")
     books.take(books.receipt((paid, "3.00")))
-    books.company.post(f"{PATH}/{void['id']}/void", {"reason": "wrong customer"})
+    books.post(f"{PATH}/{void['id']}/void", {"reason": "wrong customer"})
 
     def ids(**query: object) -> set[str]:
         return {item["id"] for item in books.company.get(PATH, **query)["items"]}

@@ -29,7 +29,7 @@ def test_an_invoice_takes_the_customers_terms_before_the_companys(books: Books) 
 
 
 def test_other_terms_become_the_default(books: Books) -> None:
-    made = books.company.post(
+    made = books.post(
         PATH,
         {
             "description": "10th of the month",
