@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from environs import Env, EnvError
+from environs import Env, EnvError, ValidationError
 
 from shared.clock import Clock, clock_from_environment
 
@@ -93,4 +93,4 @@ def settings_from_environment(service: str, process: str) -> Settings:
 
 def _positive(number: int) -> None:
     if number < 1:
-        raise EnvError("must be at least 1")
+        raise ValidationError("must be at least 1")

@@ -8,7 +8,7 @@ import re
 import time
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_SHAPE = re.compile(rf"^[a-z]{{2,4}}_[{ALPHABET}]{{26}}$")
+_SHAPE = re.compile(rf"[a-z]{{2,4}}_[{ALPHABET}]{{26}}")
 
 
 def new_id(prefix: str) -> str:
@@ -23,7 +23,7 @@ def new_id(prefix: str) -> str:
 
 def is_id(text: str, prefix: str) -> bool:
     """Whether `text` is an id of this noun."""
-    return text.startswith(prefix + "_") and bool(_SHAPE.match(text))
+    return text.startswith(prefix + "_") and _SHAPE.fullmatch(text) is not None
 
 
 def derived_id(prefix: str, source_id: str) -> str:

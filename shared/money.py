@@ -95,7 +95,7 @@ class Money:
             value = Decimal(text.strip())
         except ArithmeticError:
             raise AmountUnreadable(text=text) from None
-        if not value.is_finite() or abs(value) > LARGEST_AMOUNT or value != round(value, exponent(currency)):
+        if not value.is_finite() or value.copy_abs() > LARGEST_AMOUNT or value != round(value, exponent(currency)):
             raise AmountUnreadable(text=text)
         return cls.from_decimal(value, currency)
 

@@ -29,7 +29,7 @@ from shared.peers import Peers
 from shared.service import Service
 from shared.telemetry import Metrics, log
 
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class FastJson(JSONProvider):
@@ -120,7 +120,7 @@ def _requests(app: Flask, state: State) -> None:
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.match(given) else new_id("req")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
         g.began = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
 

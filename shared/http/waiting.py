@@ -17,7 +17,7 @@ DEADLINE_S = 2.0
 WAITERS = 4
 """How many requests of a process may wait at once; the others shall still be answered."""
 FIRST_LOOK_S, LONGEST_LOOK_S = 0.004, 0.05
-_SHAPE = re.compile(r"^([a-z]+):(evt_[0-9a-hjkmnp-tv-z]{26})$")
+_SHAPE = re.compile(r"([a-z]+):(evt_[0-9a-hjkmnp-tv-z]{26})")
 
 
 class EventUnreadable(Malformed):
@@ -62,7 +62,7 @@ class Waiting:
         if not header or principal is None:
             return
         for part in header.split(",")[:4]:
-            match = _SHAPE.match(part.strip())
+            match = _SHAPE.fullmatch(part.strip())
             if not match:
                 raise EventUnreadable()
             producer, event_id = match.groups()
