@@ -1,0 +1,1 @@
+"""Proofs P1 to P5 of the books."""

@@ -1,0 +1,1 @@
+"""The hash chain recomputed from what is stored."""
