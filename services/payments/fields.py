@@ -1,9 +1,11 @@
-"""Fields of payments' schemas."""
+"""Fields of payments' schemas, and what they name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from services.payments.invoices.domain import NamedInvoice
 from shared.http.schemas import MoneyField
 
 
@@ -12,3 +14,10 @@ class RowMoney(MoneyField):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
         return None if value is None else {"amount": value, "currency": obj["currency"]}
+
+
+def named_invoice(body: Mapping[str, Any]) -> NamedInvoice:
+    """The invoice that a line names by `invoice_id` or by `invoice_number`."""
+    if "invoice_id" in body:
+        return NamedInvoice(invoice_id=body["invoice_id"], field="invoice_id")
+    return NamedInvoice(invoice_number=body["invoice_number"], field="invoice_number")

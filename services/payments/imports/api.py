@@ -71,19 +71,31 @@ class ReceiptsImportedOut(Out):
 
 
 def asked_row(body: Mapping[str, Any]) -> Row:
-    applications = body.get("applications") or [{"invoice": body["invoice"], "amount": body["amount"]}]
+    if "invoice" in body:
+        lines_place = ""
+        asked_lines = [AskedLine("invoice", body["amount"], "", asked_invoice(body["invoice"]))]
+    else:
+        lines_place = "/applications"
+        asked_lines = [
+            AskedLine("invoice", each["amount"], f"/applications/{number}", asked_invoice(each["invoice"]))
+            for number, each in enumerate(body["applications"])
+        ]
     asked = AskedReceipt(
         payment_type=body["payment_type"],
         received_on=body["received_on"],
         amount=body["amount"],
-        lines=tuple(
-            AskedLine("invoice", each["amount"], NamedInvoice(each["invoice"].get("id"), each["invoice"].get("number")))
-            for each in applications
-        ),
+        lines=tuple(asked_lines),
         check_number=body["check_number"],
         overpayment=body["overpayment"],
+        lines_place=lines_place,
     )
     return Row(body["source"], body["external_id"], body["customer"], asked)
+
+
+def asked_invoice(body: Mapping[str, Any]) -> NamedInvoice:
+    if "id" in body:
+        return NamedInvoice(invoice_id=body["id"], field="invoice/id")
+    return NamedInvoice(invoice_number=body["number"], field="invoice/number")
 
 
 @routes.post("/imports/receipts", permission="payments.import.run", money=True)

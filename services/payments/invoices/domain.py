@@ -19,15 +19,11 @@ from shared.money import CurrencyMismatch, Money
 
 @dataclass(frozen=True, slots=True)
 class NamedInvoice:
-    """An invoice as a request names it: by its id, or by its number."""
+    """An invoice as a request names it: by its id, or by its number. `field`: where in its line it does."""
 
     invoice_id: str | None = None
     invoice_number: str | None = None
-
-    @property
-    def field(self) -> str:
-        """Name of the field that names it."""
-        return "invoice_id" if self.invoice_id is not None else "invoice_number"
+    field: str = "invoice_id"
 
     @property
     def text(self) -> str:

@@ -8,8 +8,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from sqlalchemy import select
 
-from services.payments.fields import RowMoney
-from services.payments.invoices.domain import NamedInvoice
+from services.payments.fields import RowMoney, named_invoice
 from services.payments.prepayments import store, usecases
 from services.payments.prepayments.domain import AskedApplication
 from shared.http.edge import Routes, ctx
@@ -122,9 +121,7 @@ APPLICATIONS = Listing(
 
 
 def asked_application(body: Mapping[str, Any]) -> AskedApplication:
-    return AskedApplication(
-        NamedInvoice(body.get("invoice_id"), body.get("invoice_number")), body["amount"], body["prepayment_id"]
-    )
+    return AskedApplication(named_invoice(body), body["amount"], body["prepayment_id"])
 
 
 @routes.get("/prepayments", permission="payments.prepayment.read")

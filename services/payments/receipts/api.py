@@ -7,8 +7,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from services.payments.fields import RowMoney
-from services.payments.invoices.domain import NamedInvoice
+from services.payments.fields import RowMoney, named_invoice
 from services.payments.receipts import store, usecases
 from services.payments.receipts.domain import AskedLine, AskedReceipt
 from shared.http.edge import Routes, ctx
@@ -164,9 +163,9 @@ LISTING = Listing(
 )
 
 
-def asked_line(body: Mapping[str, Any]) -> AskedLine:
-    invoice = NamedInvoice(body.get("invoice_id"), body.get("invoice_number")) if body["kind"] == "invoice" else None
-    return AskedLine(body["kind"], body["amount"], invoice, body.get("account"), body["notes"])
+def asked_line(number: int, body: Mapping[str, Any]) -> AskedLine:
+    invoice = named_invoice(body) if body["kind"] == "invoice" else None
+    return AskedLine(body["kind"], body["amount"], f"/lines/{number}", invoice, body.get("account"), body["notes"])
 
 
 @routes.get("/receipts", permission="payments.receipt.read")
@@ -183,7 +182,7 @@ def list_receipts(query: dict[str, Any]) -> dict[str, Any]:
 @routes.response(201, ReceiptOut)
 def post_receipt(body: dict[str, Any]) -> dict[str, Any]:
     """Post a receipt: its lines set the money against invoices, prepayments and ledger accounts and sum to its amount"""
-    asked_lines = tuple(asked_line(line) for line in body.pop("lines"))
+    asked_lines = tuple(asked_line(number, line) for number, line in enumerate(body.pop("lines")))
     receipt_id = body.pop("id", None)
     return usecases.post_receipt(ctx(), AskedReceipt(lines=asked_lines, **body), receipt_id)
 

@@ -64,8 +64,11 @@ class VoidBeforeDocument(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class AskedLine:
+    """A line as it is asked for; `place` is its pointer within the receipt."""
+
     kind: LineKind
     amount: Money
+    place: str
     invoice: NamedInvoice | None = None
     account: str | None = None
     notes: str = ""
@@ -73,7 +76,7 @@ class AskedLine:
 
 @dataclass(frozen=True, slots=True)
 class AskedReceipt:
-    """A receipt as it is asked for. `customer_id` None: that of its invoices (imports)."""
+    """A receipt as it is asked for. `customer_id` None: that of its invoices (imports). `lines_place`: pointer of its lines."""
 
     payment_type: str
     received_on: date
@@ -86,6 +89,7 @@ class AskedReceipt:
     cash_account: str | None = None
     notes: str = ""
     overpayment: Literal["refuse", "prepayment"] = "refuse"
+    lines_place: str = "/lines"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +155,7 @@ def decide_receipt(
     if over > 0 and asked.overpayment == "prepayment":
         lines.append(Line("prepayment", over, prepayment_id=new_id("ppy"), origin="overpayment"))
     elif over:
-        faults.add(f"{pointer}/lines", _out_of_balance(asked.amount, over))
+        faults.add(pointer + asked.lines_place, _out_of_balance(asked.amount, over))
     if len(faults.found) > before or payment_type is None or customer_id is None:
         return None
     return Receipt(
@@ -207,7 +211,7 @@ def _lines(asked: AskedReceipt, books: Books, pointer: str, faults: Faults) -> t
     lines: list[Line] = []
     on_line: dict[str, int] = {}
     for number, line in enumerate(asked.lines):
-        place = f"{pointer}/lines/{number}"
+        place = pointer + line.place
         if line.amount.currency != asked.amount.currency:
             faults.add(
                 f"{place}/amount/currency",
