@@ -8,40 +8,17 @@ from datetime import date
 from typing import Any
 
 from services.banking.bank_accounts import store
+from services.banking.bank_accounts.domain import AccountIsNoBank, BankAccountDiffers, BankAccountUnknown, LedgerAccountTaken
 from services.banking.bank_accounts.store import BankAccount
 from shared.accounts import AccountInactive, AccountUnknown, accounts, check_accounts
 from shared.context import Context
 from shared.contracts.banking import BankAccountCreated
-from shared.errors import Conflict, Faults, Invalid, NotFound
+from shared.errors import Faults
 from shared.ids import derived_id, new_id
 from shared.money import Money
 
 DEFAULT_ACCOUNT = "1010"
 """Code of the account "Bank" in the chart that every company begins with."""
-
-
-class BankAccountUnknown(NotFound):
-    """There is no such bank account."""
-
-    code = "bank-account-unknown"
-
-
-class AccountIsNoBank(Invalid):
-    """A bank account is kept on a ledger account with control `bank`; create one in the chart."""
-
-    code = "account-not-bank"
-
-
-class LedgerAccountTaken(Conflict):
-    """The ledger account belongs to another bank account; each has its own, so that both balances can be compared."""
-
-    code = "ledger-account-taken"
-
-
-class BankAccountDiffers(Conflict):
-    """A bank account with this id exists and is another one; take a new id."""
-
-    code = "bank-account-differs"
 
 
 def create_bank_account(ctx: Context, wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ deposit_group = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("id", String, primary_key=True),
-    Column("description", String),
+    Column("description", String, nullable=False),
     schema="app",
 )
 

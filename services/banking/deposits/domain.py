@@ -11,7 +11,7 @@ import msgspec
 
 from services.banking.receipts.domain import Receipt
 from shared.errors import Conflict, Faults, Invalid, NotFound
-from shared.money import LARGEST_AMOUNT, Money
+from shared.money import LARGEST_AMOUNT, AmountOutOfRange, CurrencyMismatch, Money
 
 RECEIPTS_AT_MOST = 500
 """Receipts in one deposit; the bank's slip has as many, and an event stays well below a page."""
@@ -21,12 +21,6 @@ class DepositUnknown(NotFound):
     """There is no such deposit."""
 
     code = "deposit-unknown"
-
-
-class NamedBankAccountUnknown(Invalid):
-    """There is no such bank account; list them with /api/banking/bank-accounts."""
-
-    code = "bank-account-unknown"
 
 
 class ReceiptsOrGroup(Invalid):
@@ -45,18 +39,6 @@ class FeeAboveTotal(Invalid):
     """The bank cannot keep more than was deposited; the fee is at most the deposit's total."""
 
     code = "fee-above-total"
-
-
-class FeeCurrencyDiffers(Invalid):
-    """The fee is in the bank account's currency."""
-
-    code = "currency-mismatch"
-
-
-class DepositTooLarge(Invalid):
-    """The total of a deposit exceeds 2^53 - 1 minor units; split it."""
-
-    code = "amount-out-of-range"
 
 
 class DepositDiffers(Conflict):
@@ -142,7 +124,10 @@ def check_amounts(receipts: Sequence[Receipt], currency: str, fee: Money | None,
     """The fee is in the account's currency and within the total; call it once every receipt is known to fit."""
     total = sum(receipt.amount for receipt in receipts)
     if total > LARGEST_AMOUNT:
-        faults.add(f"{pointer}/receipt_ids", DepositTooLarge(total=total))
+        faults.add(
+            f"{pointer}/receipt_ids",
+            AmountOutOfRange("the total of a deposit exceeds 2^53 - 1 minor units; split it", total=total),
+        )
     elif fee is not None and fee.currency == currency and fee.minor > total:
         faults.add(
             f"{pointer}/fee/amount", FeeAboveTotal(f"the fee is {fee}, the deposit's total {Money(total, currency)}", total=total)
@@ -151,7 +136,7 @@ def check_amounts(receipts: Sequence[Receipt], currency: str, fee: Money | None,
 
 def check_fee_currency(fee: Money | None, currency: str, pointer: str, faults: Faults) -> None:
     if fee is not None and fee.currency != currency:
-        faults.add(f"{pointer}/fee/currency", FeeCurrencyDiffers(f"the bank account is in {currency}, the fee in {fee.currency}"))
+        faults.add(f"{pointer}/fee/currency", CurrencyMismatch(f"the bank account is in {currency}, the fee in {fee.currency}"))
 
 
 def check_void_day(deposited_on: date, voided_on: date, faults: Faults) -> None:

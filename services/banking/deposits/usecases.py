@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from services.banking.bank_accounts import store as bank_accounts
+from services.banking.bank_accounts.domain import BankAccountUnknown
 from services.banking.bank_accounts.store import BankAccount
 from services.banking.deposits import store
 from services.banking.deposits.domain import (
@@ -15,7 +16,6 @@ from services.banking.deposits.domain import (
     DepositAlreadyVoided,
     DepositDiffers,
     DepositUnknown,
-    NamedBankAccountUnknown,
     NewDeposit,
     NothingLeftToVoid,
     NothingWaits,
@@ -96,7 +96,7 @@ def check_bank(books: Books, wanted: WantedDeposit, pointer: str, faults: Faults
     """The deposit's bank account; a fault where there is none or its ledger account takes no new documents."""
     bank = books.bank(wanted.bank_account_id)
     if bank is None:
-        faults.add(f"{pointer}/bank_account_id", NamedBankAccountUnknown(bank_account_id=wanted.bank_account_id))
+        faults.add(f"{pointer}/bank_account_id", BankAccountUnknown(bank_account_id=wanted.bank_account_id))
     elif not books.accounts[bank.account].active:
         faults.add(
             f"{pointer}/bank_account_id", AccountInactive(f"{bank.account} {bank.name} is not active", account=bank.account)

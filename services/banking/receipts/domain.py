@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from shared.errors import Conflict, Fault, Faults, Invalid, Refusal
+from shared.money import CurrencyMismatch
 
 
 class ReceiptUnknown(Invalid):
@@ -25,12 +26,6 @@ class ReceiptRepeated(Invalid):
     """A receipt can be deposited once; it is named a second time here."""
 
     code = "receipt-repeated"
-
-
-class ReceiptCurrencyDiffers(Invalid):
-    """A bank account takes receipts in its own currency only; deposit this one into an account of its currency."""
-
-    code = "currency-mismatch"
 
 
 class DepositBeforeReceipt(Invalid):
@@ -124,9 +119,7 @@ def _taken(receipt: Receipt) -> ReceiptsTaken:
 
 def _misfits(receipt: Receipt, currency: str | None, posting_on: date) -> Iterator[Refusal]:
     if currency is not None and receipt.currency != currency:
-        yield ReceiptCurrencyDiffers(
-            f"the receipt is in {receipt.currency}, the bank account in {currency}", receipt_id=receipt.id
-        )
+        yield CurrencyMismatch(f"the receipt is in {receipt.currency}, the bank account in {currency}", receipt_id=receipt.id)
     if receipt.waits_from > posting_on:
         yield DepositBeforeReceipt(
             f"the receipt waits from {receipt.waits_from}, the deposit is dated {posting_on}",

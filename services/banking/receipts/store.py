@@ -33,8 +33,8 @@ customer = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("id", String, primary_key=True),
-    Column("code", String),
-    Column("name", String),
+    Column("code", String, nullable=False),
+    Column("name", String, nullable=False),
     schema="copies",
 )
 
@@ -43,16 +43,16 @@ receipt = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("id", String, primary_key=True),
-    Column("customer_id", String),
-    Column("currency", String),
-    Column("occurred_on", Date),
-    Column("posting_on", Date),
-    Column("amount", BigInteger),
-    Column("payment_type", String),
+    Column("customer_id", String, nullable=False),
+    Column("currency", String, nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Column("posting_on", Date, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("payment_type", String, nullable=False),
     Column("deposit_group", String),
-    Column("check_number", String),
-    Column("event_id", String),
-    Column("recorded_at", DateTime(timezone=True)),
+    Column("check_number", String, nullable=False),
+    Column("event_id", String, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
     schema="copies",
 )
 
@@ -61,9 +61,9 @@ receipt_place = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("receipt_id", String, primary_key=True),
-    Column("waits_from", Date),
+    Column("waits_from", Date, nullable=False),
     Column("deposit_id", String),
-    Column("voided", Boolean),
+    Column("voided", Boolean, nullable=False),
     schema="app",
 )
 
