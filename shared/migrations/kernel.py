@@ -7,8 +7,16 @@ from __future__ import annotations
 
 from alembic import op
 
-COMPANIES = "company_id = any (nullif(current_setting('app.companies', true), '')::bigint[])"
-"""Fails closed: without a company set there is no row, and no error that tells of one."""
+_SET = "nullif(current_setting('app.companies', true), '')::bigint[]"
+ONE_COMPANY = f"company_id = (select ({_SET})[1])"
+COMPANIES = f"company_id in (select unnest({_SET}))"
+"""Fail closed: without a company set there is no row, and no error that tells of one. A request sees one company, a page of
+the worker the companies of its events.
+
+As subqueries they are evaluated once a statement, not once a row. As one value, or as a lookup that no index can serve, they
+leave the planner's estimates to the statement's own conditions; `= any (…)` on top of those makes every index that begins
+with the company look as good as the primary key, which reads the whole company for each row where there are no statistics.
+"""
 
 KERNEL = """
 create schema app; create schema copies; create schema log; create schema audit;
@@ -213,7 +221,7 @@ def protect(
     """
     names = roles()
     op.execute(f"alter table {table} enable row level security")
-    op.execute(f"create policy company on {table} to {names['api']} using ({COMPANIES}) with check ({COMPANIES})")
+    op.execute(f"create policy company on {table} to {names['api']} using ({ONE_COMPANY}) with check ({ONE_COMPANY})")
     worker_rule = "true" if worker_sees_all else COMPANIES
     op.execute(f"create policy companies on {table} to {names['worker']} using ({worker_rule}) with check ({worker_rule})")
     if api:
@@ -226,5 +234,9 @@ def protect(
             f"for each row execute function audit.record_change('{audited_by}')"
         )
     if append_only:
-        op.execute(f"create trigger append_only before update or delete on {table} for each row execute function audit.refuse_change()")
-        op.execute(f"create trigger never_emptied before truncate on {table} for each statement execute function audit.refuse_change()")
+        op.execute(
+            f"create trigger append_only before update or delete on {table} for each row execute function audit.refuse_change()"
+        )
+        op.execute(
+            f"create trigger never_emptied before truncate on {table} for each statement execute function audit.refuse_change()"
+        )
