@@ -37,7 +37,16 @@ def insert_entry() -> tuple[Response, int]:
         connection().execute(
             "with entry as (insert into bare_entry values (%s, %s, %s, %s)) "
             "insert into bare_posting select %s, * from unnest(%s::smallint[], %s::text[], %s::bigint[])",
-            (entry, new_id("evt"), body["customer_id"], body["document"], entry, [1, 2, 3], ["1100", "4000", "2200"], [107, -100, -7]),
+            (
+                entry,
+                new_id("evt"),
+                body["customer_id"],
+                body["document"],
+                entry,
+                [1, 2, 3],
+                ["1100", "4000", "2200"],
+                [107, -100, -7],
+            ),
         )
     return Response(f'{{"id":"{entry}"}}', mimetype="application/json"), 201
 

@@ -16,16 +16,15 @@ from datetime import UTC, datetime
 import msgspec
 import psycopg
 
-from bench.measure import compare, interleaved
+from bench.measure import Comparison, interleaved, table
+from bench.stand import stand
 from shared.contracts import Envelope, Page, encode
 from shared.contracts.billing import InvoiceIssued, InvoiceLine
 from shared.ids import new_id
-from tests.infrastructure import postgres
-from tests.product import House, build_databases, drop_databases, random_prefix
+from shared.log.consumer import Taken
 
 PAGE = 500
-PAGES = 20
-ROUNDS = 5
+LIMIT = "plain arrays in batches of 500"
 SERVICES = ("identity", "ledger")
 
 PLAIN = """
@@ -42,9 +41,9 @@ create table plain_balance (account text not null, on_day date not null, debit b
 class Producer:
     """Billing's log as far as the ledger sees it: pages that follow each other."""
 
-    def __init__(self, companies: list[int]):
-        self.companies = companies
-        self.producer, self.epoch = "billing", "6f1c6c6e-0000-4000-8000-000000000000"
+    def __init__(self, producer: str, companies: list[int]):
+        self.producer, self.companies = producer, companies
+        self.epoch = "6f1c6c6e-0000-4000-8000-000000000000"
         self.sequence, self.last_id = 0, ""
         self.random = random.Random(7)
 
@@ -63,7 +62,10 @@ class Producer:
     def _event(self) -> Envelope:
         self.sequence += 1
         self.last_id = new_id("evt")
-        lines = [InvoiceLine(line=n + 1, description="work", amount=self.random.randint(100, 9900)) for n in range(1 + self.sequence % 2)]
+        lines = [
+            InvoiceLine(line=n + 1, description="work", amount=self.random.randint(100, 9900))
+            for n in range(1 + self.sequence % 2)
+        ]
         tax = 7 if self.sequence % 2 else 0
         day = datetime(2026, 1, 1 + self.sequence % 28, tzinfo=UTC)
         invoice = InvoiceIssued(
@@ -103,12 +105,15 @@ class Plain:
         self.connection.commit()
         self.number = 0
 
-    def batch(self) -> None:
+    def batch(self) -> int:
+        """Adds one batch. Returns how many entries it had."""
         entries, postings, balances = [], [], {}
         for _ in range(PAGE):
             self.number += 1
             number, day = self.number, datetime(2026, 1, 1 + self.number % 28, tzinfo=UTC).date()
-            entries.append((number, f"evt_{number:026}", f"cus_{number % 1000:026}", day, "billing.invoice.issued", f"INV-{number:06}"))
+            entries.append(
+                (number, f"evt_{number:026}", f"cus_{number % 1000:026}", day, "billing.invoice.issued", f"INV-{number:06}")
+            )
             amounts = [("1100", 107), ("4000", -100), ("2200", -7)] if number % 2 else [("1100", 100), ("4000", -100)]
             for line, (account, amount) in enumerate(amounts, 1):
                 postings.append((number, line, account, amount, day))
@@ -131,50 +136,49 @@ class Plain:
             ([k[0] for k in keys], [k[1] for k in keys], [balances[k][0] for k in keys], [balances[k][1] for k in keys]),
         )
         self.connection.commit()
+        return PAGE
+
+    def close(self) -> None:
+        self.connection.close()
 
 
-def main() -> None:
-    found, prefix = postgres(), random_prefix()
-    print(f"{found}; {ROUNDS} rounds in turn, {PAGES} pages of {PAGE} entries each")
-    try:
-        urls = build_databases(found.url, prefix, SERVICES)
-        house = House(urls)
-        with psycopg.connect(found.url, autocommit=True) as admin:
-            admin.execute(f"create database {prefix}plain")
-        plain = Plain(found.url.rsplit("/", 1)[0] + f"/{prefix}plain")
-        companies = [house.company().id for _ in range(51)]
-        producers = {"one": Producer(companies[:1]), "fifty": Producer(companies[1:])}
-        producers["fifty"].producer = "payments"
+def measure(rounds: int = 7, pages: int = 20) -> list[Comparison]:
+    with stand(SERVICES) as at:
+        print(f"ledger worker: {at.postgres}; {rounds} rounds in turn, {pages} pages of {PAGE} entries each")
+        plain = Plain(at.url("plain"))
+        companies = [at.house.company().id for _ in range(51)]
+        producers = {"one": Producer("billing", companies[:1]), "fifty": Producer("payments", companies[1:])}
 
         def limit() -> float:
             began = time.perf_counter()
-            for _ in range(PAGES):
-                plain.batch()
-            return PAGES * PAGE / (time.perf_counter() - began)
+            done = sum(plain.batch() for _ in range(pages))
+            return done / (time.perf_counter() - began)
 
         def worker(name: str) -> float:
-            pages = [producers[name].page() for _ in range(PAGES)]
+            arriving = [producers[name].page() for _ in range(pages)]
             began = time.perf_counter()
-            for page in pages:
-                house.consumers["ledger"].take(page)
-            return PAGES * PAGE / (time.perf_counter() - began)
+            for page in arriving:
+                taken = at.house.consumers["ledger"].take(page)
+                assert taken is Taken.ALL
+            return pages * PAGE / (time.perf_counter() - began)
 
         figures = interleaved(
-            ROUNDS,
-            plain_arrays_in_batches_of_500=limit,
-            ledger_worker_pages_of_one_company=lambda: worker("one"),
-            ledger_worker_pages_of_50_companies=lambda: worker("fifty"),
+            rounds,
+            {
+                LIMIT: limit,
+                "ledger worker, pages of one company": lambda: worker("one"),
+                "ledger worker, pages of 50 companies": lambda: worker("fifty"),
+            },
         )
-        plain_figure, one, fifty = figures.values()
-        print(*figures.values(), sep="\n")
-        print(compare(one, plain_figure, 0.5))
-        print(compare(fifty, plain_figure, 0.3))
-        house.close()
-        plain.connection.close()
-    finally:
-        drop_databases(found.url, prefix)
-        found.close()
+        plain.close()
+        with at.house.owner("ledger") as owner:
+            assert owner.execute("select count(*) from log.parked").fetchone() == (0,)
+    plain_figure, one, fifty = figures.values()
+    return [
+        Comparison(one.name, LIMIT, plain_figure.median, one.median, "/s", 0.5),
+        Comparison(fifty.name, LIMIT, plain_figure.median, fifty.median, "/s", 0.3),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    print(table(measure()))

@@ -48,13 +48,17 @@ def _process(queue: Any, port: int, requests: Any, clients: range, seconds: floa
     queue.put((times, failures))
 
 
-def _client(port: int, next_request: Callable[[], Request | None], seconds: float, times: list[float], failures: list[str]) -> None:
+def _client(
+    port: int, next_request: Callable[[], Request | None], seconds: float, times: list[float], failures: list[str]
+) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     end = time.perf_counter() + seconds
     while time.perf_counter() < end and (request := next_request()) is not None:
         method, path, headers, body = request
         began = time.perf_counter()
-        connection.request(method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json", **headers})
+        connection.request(
+            method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json", **headers}
+        )
         answer = connection.getresponse()
         text = answer.read()
         times.append(time.perf_counter() - began)
