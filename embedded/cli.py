@@ -202,7 +202,7 @@ def receivables(
         for name, counts in (("invoices", done.invoices), ("receipts", done.receipts), ("deposits", done.deposits)):
             click.echo(f"{name:<10} {counts.added} added, {counts.known} known already")
         books = client.get("/api/ledger/trial-balance", wait=True, as_of="2999-12-31")
-        click.echo(f"Ledger     has taken it all in; {len(books['accounts'])} accounts with a balance")
+        click.echo(f"Ledger     has taken it all in; {len(books['items'])} accounts have a balance")
 
 
 def _company_for_import(assembly: Assembly, wanted: str | None, currency: str) -> KnownCompany:
@@ -242,7 +242,7 @@ def proof(folder: Path, company: str | None) -> None:
 
 
 def _difference(found: dict[str, Any]) -> str:
-    ledger, owner = Money(found["ledger"], found["currency"]), Money(found["owner"], found["currency"])
+    ledger, owner = (Money(found[side], found["currency"]) for side in ("ledger", "owner"))
     return f"{found['key']}: ledger {ledger}, owner {owner}; documents: {', '.join(found.get('documents', [])) or 'none named'}"
 
 

@@ -50,8 +50,8 @@ class Books:
         return found["posting_on"], postings
 
     def balance(self, account: str) -> str:
-        for row in self.company.get("/api/ledger/trial-balance", as_of=self.house.clock.today("UTC").isoformat())["accounts"]:
-            if row["account"] == account:
+        for row in self.company.get("/api/ledger/trial-balance", as_of=self.house.clock.today("UTC").isoformat())["items"]:
+            if row["code"] == account:
                 return f"{row['balance']['amount'] / 100:,.2f}"
         return "0.00"
 
@@ -78,8 +78,8 @@ def test_example_1_from_its_invoice_to_its_deposit(books: Books) -> None:
 
     assert invoice["due_on"] == "2026-03-17"
     assert invoice["total"] == wire(usd("17000.00"))
-    entry = books.entry(invoice["postings"][0]["entry_id"])
-    assert entry == ("2026-02-15", [("1100", "debit", "17,000.00"), ("4000", "credit", "17,000.00")])
+    issued = books.owed(invoice["id"])["postings"][0]["entry_id"]
+    assert books.entry(issued) == ("2026-02-15", [("1100", "debit", "17,000.00"), ("4000", "credit", "17,000.00")])
 
     books.day("2026-03-10")
     receipt = books.receive(
