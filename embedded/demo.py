@@ -25,7 +25,11 @@ CUSTOMERS = (
 
 INVOICES: tuple[tuple[str, int, tuple[tuple[str, str, str, str], ...]], ...] = (
     ("GREEN", 96, (("Steel beam W8x18", "200", "85.00", "0"),)),
-    ("HARBOR", 90, (("Boiler replacement, first stage", "1", "8400.00", "0"), ("Disposal of the old boiler", "1", "350.00", "8.25"))),
+    (
+        "HARBOR",
+        90,
+        (("Boiler replacement, first stage", "1", "8400.00", "0"), ("Disposal of the old boiler", "1", "350.00", "8.25")),
+    ),
     ("RIVERA", 84, (("Oven circuit, rewired", "1", "1260.00", "8.25"),)),
     ("OAKRIDGE", 75, (("Roof inspection", "6", "145.00", "0"), ("Gutter repair, per foot", "82.5", "11.40", "8.25"))),
     ("LINDEN", 70, (("Gym lighting, materials", "36", "94.50", "8.25"), ("Gym lighting, labor hours", "41.5", "72.00", "0"))),
@@ -83,7 +87,12 @@ class Story:
         )
         bank = self.client.get("/api/banking/bank-accounts", wait=True)["items"][0]["id"]
         for ago, group in DEPOSITS:
-            body = {"bank_account_id": bank, "posting_on": self.day(ago), "deposit_group": group, "received_through": self.day(ago)}
+            body = {
+                "bank_account_id": bank,
+                "posting_on": self.day(ago),
+                "deposit_group": group,
+                "received_through": self.day(ago),
+            }
             self.client.post("/api/banking/deposits", body)
 
     def bill(self, code: str, ago: int, lines: tuple[tuple[str, str, str, str], ...]) -> dict[str, Any]:

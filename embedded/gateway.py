@@ -7,6 +7,9 @@ larger installation.
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -84,5 +87,17 @@ def _json(start_response: Start, status: str, body: dict[str, Any], media_type: 
 def from_environment() -> Gateway:
     """The gateway of the home named by DUEBOOK_HOME, for the application server that `duebook up` starts."""
     configure_logs("web")
+    threading.Thread(target=_end_with, args=(int(os.environ["DUEBOOK_SUPERVISOR"]),), daemon=True).start()
     home = Home(Path(os.environ["DUEBOOK_HOME"]))
     return Gateway(home.assembly(os.environ["DUEBOOK_DATABASE_SERVER"], pool_size=int(os.environ["DUEBOOK_WEB_THREADS"])))
+
+
+def _end_with(supervisor: int) -> None:
+    """Ends the application server when `duebook up` was killed, so that its port is free for the next start."""
+    while True:
+        time.sleep(0.5)
+        try:
+            os.kill(supervisor, 0)
+        except ProcessLookupError:
+            os.kill(os.getppid(), signal.SIGTERM)
+            return

@@ -24,6 +24,7 @@ from embedded.postgres import Server
 
 READY_S = 60
 STOP_S = 12
+LEFTOVER_S = 10
 WEB_WORKERS, WEB_THREADS = 2, 8
 
 
@@ -46,7 +47,7 @@ class Installation:
 
     def run(self, *, demo: bool) -> None:
         """Starts everything, prints the URL once it is ready, and returns after Ctrl-C or SIGTERM. Raises CannotStart."""
-        require_free_port(self.port)
+        self.require_free_port()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stopping.set())
         try:
@@ -62,6 +63,17 @@ class Installation:
             raise CannotStart(f"{what}: {error.filename or self.home.path}") from error
         finally:
             self.stop()
+
+    def require_free_port(self) -> None:
+        """Raises CannotStart where another program listens. What a killed `duebook up` of this home left is waited for."""
+        deadline = time.monotonic() + (LEFTOVER_S if (self.home.path / "running.json").exists() else 0)
+        while True:
+            try:
+                return require_free_port(self.port)
+            except CannotStart:
+                if time.monotonic() >= deadline:
+                    raise
+                time.sleep(0.2)
 
     def start(self) -> None:
         self.say(f"Data folder   {self.home.path}")
@@ -84,6 +96,7 @@ class Installation:
             "DUEBOOK_HOME": str(self.home.path),
             "DUEBOOK_DATABASE_SERVER": f"postgresql://{host}",
             "DUEBOOK_WEB_THREADS": str(WEB_THREADS),
+            "DUEBOOK_SUPERVISOR": str(os.getpid()),
         }
         commands = {
             "worker": [sys.executable, "-m", "embedded.workers"],

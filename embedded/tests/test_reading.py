@@ -106,7 +106,14 @@ def test_all_faults_of_a_mapping_are_listed(tmp_path: Path) -> None:
         read_mapping(tmp_path / "m.toml")
 
     text = "\n".join(wrong.value.faults)
-    for expected in ("source is missing", "XXQ", "speed is not a setting", "colour is not known", "lacks invoice_number", "lacks due_on"):
+    for expected in (
+        "source is missing",
+        "XXQ",
+        "speed is not a setting",
+        "colour is not known",
+        "lacks invoice_number",
+        "lacks due_on",
+    ):
         assert expected in text
 
 

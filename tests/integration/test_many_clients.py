@@ -49,7 +49,16 @@ class Clerk:
 
     def work(self) -> None:
         operation: Callable[[], None] = self.random.choices(
-            [self.bill, self.receive, self.prepay, self.apply, self.void_receipt, self.void_invoice, self.deposit, self.void_deposit],
+            [
+                self.bill,
+                self.receive,
+                self.prepay,
+                self.apply,
+                self.void_receipt,
+                self.void_invoice,
+                self.deposit,
+                self.void_deposit,
+            ],
             weights=[30, 25, 8, 10, 8, 7, 8, 4],
         )[0]
         operation()
@@ -78,13 +87,17 @@ class Clerk:
         owed = next((item["open"]["amount"] for item in open_items if item["invoice_id"] == invoice), 0)
         amount = self.random.choice([owed, max(1, owed // 2), owed + 100]) or 100
         over = "prepayment" if self.random.random() < 0.5 else "refuse"
-        lines = [{"kind": "invoice", "invoice_id": invoice, "amount": wire(usd("0.00")) | {"amount": min(amount, owed) or amount}}]
+        lines = [
+            {"kind": "invoice", "invoice_id": invoice, "amount": wire(usd("0.00")) | {"amount": min(amount, owed) or amount}}
+        ]
         self._receive("receive", customer, amount, lines, over)
 
     def prepay(self) -> None:
         amount = self.random.randint(1, 20000)
         customer = self.shop.some(self.random, self.shop.customers)
-        self._receive("prepay", customer, amount, [{"kind": "prepayment", "amount": {"amount": amount, "currency": "USD"}}], "refuse")
+        self._receive(
+            "prepay", customer, amount, [{"kind": "prepayment", "amount": {"amount": amount, "currency": "USD"}}], "refuse"
+        )
 
     def _receive(self, what: str, customer: str, amount: int, lines: list[dict[str, Any]], over: str) -> None:
         body = {

@@ -98,7 +98,14 @@ def test_every_month_rolls_forward_to_the_next(home: Home) -> None:
         + (m["other"]["amount"], m["closing"]["amount"])
         for m in months
     ] == [
-        (e["month"], cents(e["opening_receivables"]), int(e["invoices"]), cents(e["billed"]), int(e["receipts"]), cents(e["received"]))
+        (
+            e["month"],
+            cents(e["opening_receivables"]),
+            int(e["invoices"]),
+            cents(e["billed"]),
+            int(e["receipts"]),
+            cents(e["received"]),
+        )
         + (0, cents(e["closing_receivables"]))
         for e in expected
     ]

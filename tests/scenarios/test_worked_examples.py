@@ -44,9 +44,7 @@ class Books:
     def entry(self, entry_id: str) -> tuple[str, list[tuple[str, str, str]]]:
         """The posting date, and account, side and amount of each posting."""
         found = self.company.get(f"/api/ledger/entries/{entry_id}")
-        postings = [
-            (line["account"], line["side"], f"{line['amount']['amount'] / 100:,.2f}") for line in found["postings"]
-        ]
+        postings = [(line["account"], line["side"], f"{line['amount']['amount'] / 100:,.2f}") for line in found["postings"]]
         return found["posting_on"], postings
 
     def balance(self, account: str) -> str:
@@ -72,9 +70,7 @@ def test_example_1_from_its_invoice_to_its_deposit(books: Books) -> None:
     books.day("2026-02-15")
     greenfield = books.customer("Greenfield Construction")
 
-    invoice = books.issue(
-        greenfield, "INV-7721", {"description": "Steel Beam W8x18", "quantity": "200", "unit_price": "85.00"}
-    )
+    invoice = books.issue(greenfield, "INV-7721", {"description": "Steel Beam W8x18", "quantity": "200", "unit_price": "85.00"})
 
     assert invoice["due_on"] == "2026-03-17"
     assert invoice["total"] == wire(usd("17000.00"))
