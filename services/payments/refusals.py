@@ -52,10 +52,10 @@ class ApplicationExceedsBalance(Conflict):
     rule = "BR-AR-C2"
 
 
-class PrepaymentExceedsBalance(Conflict):
+class PrepaymentExceeded(Conflict):
     """More would be applied than is left of the customer's prepayments; apply at most what is left."""
 
-    code = "prepayment-exceeds-balance"
+    code = "prepayment-exceeded"
     rule = "BR-AR-C2"
 
 
@@ -65,7 +65,7 @@ class DatedInFuture(Invalid):
     code = "dated-in-future"
 
 
-LATE_COMERS: dict[str, type[Refusal]] = {kind.code: kind for kind in (ApplicationExceedsBalance, PrepaymentExceedsBalance)}
+LATE_COMERS: dict[str, type[Refusal]] = {kind.code: kind for kind in (ApplicationExceedsBalance, PrepaymentExceeded)}
 """What a request meets that is right by itself, where somebody else was there first: answered as a conflict."""
 
 

@@ -159,10 +159,11 @@ def list_prepayment_applications(query: dict[str, Any]) -> dict[str, Any]:
 @routes.post("/prepayment-applications", permission="payments.prepayment.apply", money=True)
 @routes.arguments(PrepaymentApplicationIn)
 @routes.response(201, PrepaymentAppliedOut)
-def apply_prepayments(body: dict[str, Any]) -> dict[str, Any]:
+def apply_prepayments(body: dict[str, Any]) -> Any:
     """Apply a customer's prepayments to invoices, the oldest first where none is named"""
     asked = [asked_application(each) for each in body["applications"]]
-    return usecases.apply_prepayments(ctx(), body["customer_id"], body["applied_on"], asked, body.get("id"))
+    made, new = usecases.apply_prepayments(ctx(), body["customer_id"], body["applied_on"], asked, body.get("id"))
+    return made, 201 if new else 200
 
 
 @routes.get("/prepayment-applications/<prepayment_application_id>", permission="payments.prepayment.read")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from services.payments.invoices.domain import NamedInvoice, OpenInvoice, OpenInvoices
-from services.payments.refusals import InvoiceTwice, PrepaymentExceedsBalance
+from services.payments.refusals import InvoiceTwice, PrepaymentExceeded
 from shared.errors import Faults, Invalid, NotFound
 from shared.ids import new_id
 from shared.money import CurrencyMismatch, Money
@@ -78,7 +78,6 @@ def apply_lots(
     """
     oldest_first = sorted(lots, key=lambda lot: (lot.posting_on, lot.id))
     by_id = {lot.id: lot for lot in oldest_first}
-    invoice_of = [_invoice(number, each, asked, invoices, customer_id, faults) for number, each in enumerate(asked)]
     taken: list[list[tuple[Lot, int]]] = [[] for _ in asked]
     # those that name a prepayment come first, so that the others do not use it up before them
     for number in sorted(range(len(asked)), key=lambda place: asked[place].prepayment_id is None):
@@ -87,6 +86,7 @@ def apply_lots(
             taken[number] = _from_named(each, by_id.get(each.prepayment_id), applied_on, place, faults)
         else:
             taken[number] = _from_oldest(each, oldest_first, applied_on, place, faults)
+    invoice_of = [_invoice(number, each, asked, invoices, customer_id, faults) for number, each in enumerate(asked)]
     return [
         Applied(new_id("app"), lot.id, lot.receipt_id, invoice.id, invoice.number, amount)
         for invoice, parts in zip(invoice_of, taken, strict=True)
@@ -162,8 +162,8 @@ def _from_oldest(
     return parts
 
 
-def _exceeds(remaining: int, asked: Money, of_what: str) -> PrepaymentExceedsBalance:
+def _exceeds(remaining: int, asked: Money, of_what: str) -> PrepaymentExceeded:
     left = Money(remaining, asked.currency)
-    return PrepaymentExceedsBalance(
+    return PrepaymentExceeded(
         f"{left} is left {of_what}, {asked} is too much", remaining={"amount": left.minor, "currency": left.currency}
     )

@@ -26,11 +26,12 @@ def apply_prepayments(
     applied_on: date,
     asked: Sequence[AskedApplication],
     prepayment_application_id: str | None = None,
-) -> dict[str, Any]:
-    """The customer's prepaid money, set against invoices; or, where the id was used with this content before, that application.
+) -> tuple[dict[str, Any], bool]:
+    """The customer's prepaid money, set against invoices, and that it is new; or, where the id was used with this content
+    before, that application.
 
     No prepayment gives more than remains of it and no invoice gets more than is open on it, however many apply at once
-    (BR-AR-C2). Raises FaultsFound with every fault; PrepaymentExceedsBalance or ApplicationExceedsBalance where nothing
+    (BR-AR-C2). Raises FaultsFound with every fault; PrepaymentExceeded or ApplicationExceedsBalance where nothing
     is wrong but that; IdInUse.
     """
     asked_hash = content_hash(customer_id, applied_on, asked)
@@ -39,7 +40,7 @@ def apply_prepayments(
         if known is not None:
             if known["content_hash"] != asked_hash:
                 raise IdInUse(pointer="/id")
-            return get_prepayment_application(ctx, prepayment_application_id)
+            return get_prepayment_application(ctx, prepayment_application_id), False
     faults = Faults()
     posting_on = check_date(ctx, applied_on, "/applied_on", faults)
     if customers.lock(ctx.session, ctx.company_id, customer_id) is None:
@@ -84,7 +85,7 @@ def apply_prepayments(
         "created_by": ctx.actor,
     }
     store.add_application(ctx.session, row, applied)
-    return {
+    made = {
         **row,
         "entry_id": derived_id("je", event_id),
         "remaining": sum(lot.remaining for lot in lots),
@@ -102,6 +103,7 @@ def apply_prepayments(
             for each in applied
         ],
     }
+    return made, True
 
 
 def get_prepayment_application(ctx: Context, prepayment_application_id: str) -> dict[str, Any]:

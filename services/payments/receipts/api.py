@@ -66,7 +66,7 @@ class ReceiptIn(In):
 
 
 class VoidIn(In):
-    void_on = Day(load_default=None, metadata={"description": "today where it is left out; never before the receipt"})
+    voided_on = Day(load_default=None, metadata={"description": "today where it is left out; never before the receipt"})
     reason = Text(500, required=True, empty=False)
 
 
@@ -180,11 +180,12 @@ def list_receipts(query: dict[str, Any]) -> dict[str, Any]:
 @routes.post("/receipts", permission="payments.receipt.post", money=True)
 @routes.arguments(ReceiptIn)
 @routes.response(201, ReceiptOut)
-def post_receipt(body: dict[str, Any]) -> dict[str, Any]:
+def post_receipt(body: dict[str, Any]) -> Any:
     """Post a receipt: its lines set the money against invoices, prepayments and ledger accounts and sum to its amount"""
     asked_lines = tuple(asked_line(number, line) for number, line in enumerate(body.pop("lines")))
     receipt_id = body.pop("id", None)
-    return usecases.post_receipt(ctx(), AskedReceipt(lines=asked_lines, **body), receipt_id)
+    made, new = usecases.post_receipt(ctx(), AskedReceipt(lines=asked_lines, **body), receipt_id)
+    return made, 201 if new else 200
 
 
 @routes.get("/receipts/<receipt_id>", permission="payments.receipt.read")
@@ -200,4 +201,4 @@ def get_receipt(receipt_id: str) -> dict[str, Any]:
 def void_receipt(body: dict[str, Any], receipt_id: str) -> dict[str, Any]:
     """Void a receipt: its money is taken back from where it is now. `deposit_state` says whether it lies in a deposit;
     banking then returns the item"""
-    return usecases.void_receipt(ctx(), receipt_id, body["void_on"], body["reason"])
+    return usecases.void_receipt(ctx(), receipt_id, body["voided_on"], body["reason"])

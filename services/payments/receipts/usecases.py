@@ -29,9 +29,9 @@ from shared.errors import Faults
 from shared.ids import derived_id, new_id
 
 
-def post_receipt(ctx: Context, asked: AskedReceipt, receipt_id: str | None = None) -> dict[str, Any]:
-    """Money received, set against invoices, prepayments and accounts to the cent; or, where `receipt_id` was posted with
-    this content before, that receipt.
+def post_receipt(ctx: Context, asked: AskedReceipt, receipt_id: str | None = None) -> tuple[dict[str, Any], bool]:
+    """Money received, set against invoices, prepayments and accounts to the cent, and that it is new; or, where `receipt_id`
+    was posted with this content before, that receipt.
 
     No invoice gets more than is open on it, however many post at once. Raises FaultsFound with every fault,
     ApplicationExceedsBalance where nothing is wrong but that, IdInUse.
@@ -42,7 +42,7 @@ def post_receipt(ctx: Context, asked: AskedReceipt, receipt_id: str | None = Non
         if known is not None:
             if known["content_hash"] != asked_hash:
                 raise IdInUse(pointer="/id")
-            return get_receipt(ctx, receipt_id)
+            return get_receipt(ctx, receipt_id), False
     faults = Faults()
     posting_on = check_date(ctx, asked.received_on, "/received_on", faults)
     books = _books(ctx, asked)
@@ -51,7 +51,7 @@ def post_receipt(ctx: Context, asked: AskedReceipt, receipt_id: str | None = Non
     assert made is not None
     event_id = state_posted(ctx, made)
     store.add(ctx.session, ctx.company_id, ctx.actor, [store.NewReceipt(made, event_id, asked_hash)])
-    return _as_posted(ctx, made, event_id)
+    return _as_posted(ctx, made, event_id), True
 
 
 def _books(ctx: Context, asked: AskedReceipt) -> Books:
@@ -103,8 +103,8 @@ def state_posted(ctx: Context, made: Receipt) -> str:
     )
 
 
-def void_receipt(ctx: Context, receipt_id: str, void_on: date | None, reason: str) -> dict[str, Any]:
-    """The receipt counts no longer from `void_on` (today where None): its money is taken back from where it is now, also
+def void_receipt(ctx: Context, receipt_id: str, voided_on: date | None, reason: str) -> dict[str, Any]:
+    """The receipt counts no longer from `voided_on` (today where None): its money is taken back from where it is now, also
     where its prepayments were applied or it was displaced. A receipt in a deposit is voided too; banking returns the item.
 
     Once only, never before the receipt or what became of its money (BR-AR-C4), into an open period.
@@ -113,9 +113,9 @@ def void_receipt(ctx: Context, receipt_id: str, void_on: date | None, reason: st
     posted = store.get(ctx.session, ctx.company_id, receipt_id)
     if posted is None:
         raise NoSuchReceipt()
-    voided_on = void_on or ctx.today()
+    voided_on = voided_on or ctx.today()
     faults = Faults()
-    posting_on = check_date(ctx, voided_on, "/void_on", faults)
+    posting_on = check_date(ctx, voided_on, "/voided_on", faults)
     # from here on nobody applies, displaces or voids money of this customer
     customers.lock(ctx.session, ctx.company_id, posted["customer_id"])
     present = store.get(ctx.session, ctx.company_id, receipt_id)
@@ -126,7 +126,9 @@ def void_receipt(ctx: Context, receipt_id: str, void_on: date | None, reason: st
         )
     earliest = max(filter(None, (present["posting_on"], store.last_movement(ctx.session, ctx.company_id, receipt_id))))
     if voided_on < earliest:
-        faults.add("/void_on", VoidBeforeDocument(f"the void can be dated {earliest} or later", not_before=earliest.isoformat()))
+        faults.add(
+            "/voided_on", VoidBeforeDocument(f"the void can be dated {earliest} or later", not_before=earliest.isoformat())
+        )
     refuse(faults)
     store.lock_invoices_of(ctx.session, ctx.company_id, receipt_id)
     live = taken_back(present["amount"], store.live(ctx.session, ctx.company_id, receipt_id))

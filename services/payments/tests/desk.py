@@ -217,7 +217,7 @@ class Desk(Company):
         return {"customer_id": self.acme, "applied_on": on, "applications": list(applications)}
 
     def void(self, receipt_id: str, on: str | None = "2026-01-15", reason: str = "bounced") -> dict[str, Any]:
-        return self.write(f"receipts/{receipt_id}/void", {"void_on": on, "reason": reason})
+        return self.write(f"receipts/{receipt_id}/void", {"voided_on": on, "reason": reason})
 
     def open_on(self, invoice_id: str) -> int:
         """Cents that can still be applied."""

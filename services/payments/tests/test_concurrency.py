@@ -47,7 +47,7 @@ def test_a_hundred_parallel_applications_of_one_prepayment_never_overdraw_it(des
 
     assert Counter(answer.status_code for answer in answers) == {201: 33, Conflict.status: 67}
     refused = [answer.json() for answer in answers if answer.status_code == 409]
-    assert {document["type"] for document in refused} == {"/problems/prepayment-exceeds-balance"}
+    assert {document["type"] for document in refused} == {"/problems/prepayment-exceeded"}
     assert desk.prepaid() == 1000
     lowest = desk.sql("select min(remaining), sum(remaining) from app.prepayment_balance where company_id = %s", desk.id)
     assert [tuple(row) for row in lowest] == [(1000, 1000)]

@@ -81,7 +81,7 @@ def test_no_more_is_applied_than_is_left_of_the_prepayments(desk: Desk) -> None:
     a, b = desk.invoice(), desk.invoice()
     body = desk.asked_application(from_prepayment(a, usd("30.00")), from_prepayment(b, usd("20.01")))
 
-    (error,) = desk.refuse("prepayment-applications", body, "prepayment-exceeds-balance", status=409)
+    (error,) = desk.refuse("prepayment-applications", body, "prepayment-exceeded", status=409)
 
     assert (error["pointer"], error["rule"], error["remaining"]) == ("/applications/1/amount", "BR-AR-C2", wire(usd("20.00")))
     assert (desk.open_on(a), desk.open_on(b), desk.prepaid()) == (10000, 10000, 5000)
@@ -92,7 +92,7 @@ def test_no_more_is_applied_than_is_left_of_a_named_prepayment(desk: Desk) -> No
     prepay(desk, usd("50.00"))
     body = desk.asked_application(from_prepayment(desk.invoice(), usd("50.01"), lot))
 
-    (error,) = desk.refuse("prepayment-applications", body, "prepayment-exceeds-balance", status=409)
+    (error,) = desk.refuse("prepayment-applications", body, "prepayment-exceeded", status=409)
 
     assert (error["pointer"], error["remaining"]) == ("/applications/0/amount", wire(usd("50.00")))
 
@@ -119,7 +119,7 @@ def test_prepayments_pay_only_invoices_of_their_customer_and_currency(desk: Desk
         "prepayment-applications", desk.asked_application(from_prepayment(euros, usd("5.00"))), "currency-mismatch"
     )
     no_euros = desk.asked_application(from_prepayment(euros, Money(500, "EUR")))
-    desk.refuse("prepayment-applications", no_euros, "prepayment-exceeds-balance", status=409)
+    desk.refuse("prepayment-applications", no_euros, "prepayment-exceeded", status=409)
 
     assert of_other["pointer"] == "/applications/0/invoice_id"
     assert in_euros["pointer"] == "/applications/0/amount/currency"

@@ -99,9 +99,9 @@ def test_a_void_is_not_dated_before_its_receipt(desk: Desk) -> None:
     made = desk.receive(usd("5.00"), to_prepayment(usd("5.00")), received_on="2026-01-10")
     path = f"receipts/{made['id']}/void"
 
-    (error,) = desk.refuse(path, {"void_on": "2026-01-09", "reason": "x"}, "void-before-document")
+    (error,) = desk.refuse(path, {"voided_on": "2026-01-09", "reason": "x"}, "void-before-document")
 
-    assert (error["pointer"], error["not_before"], error["rule"]) == ("/void_on", "2026-01-10", "BR-AR-C4")
+    assert (error["pointer"], error["not_before"], error["rule"]) == ("/voided_on", "2026-01-10", "BR-AR-C4")
     assert desk.void(made["id"], on="2026-01-10")["voided_on"] == "2026-01-10"
 
 
@@ -109,7 +109,7 @@ def test_a_void_is_not_dated_before_its_prepayment_was_applied(desk: Desk) -> No
     made = desk.receive(usd("5.00"), to_prepayment(usd("5.00")), received_on="2026-01-10")
     desk.apply(from_prepayment(desk.invoice(), usd("5.00")), on="2026-01-13")
 
-    (error,) = desk.refuse(f"receipts/{made['id']}/void", {"void_on": "2026-01-12", "reason": "x"}, "void-before-document")
+    (error,) = desk.refuse(f"receipts/{made['id']}/void", {"voided_on": "2026-01-12", "reason": "x"}, "void-before-document")
 
     assert error["not_before"] == "2026-01-13"
 
@@ -119,10 +119,10 @@ def test_a_void_is_not_dated_into_a_closed_period_nor_into_the_future(desk: Desk
     desk.close_period("2026-01-12")
     path = f"receipts/{made['id']}/void"
 
-    (closed,) = desk.refuse(path, {"void_on": "2026-01-12", "reason": "x"}, "period-closed")
-    (future,) = desk.refuse(path, {"void_on": "2026-01-16", "reason": "x"}, "dated-in-future")
+    (closed,) = desk.refuse(path, {"voided_on": "2026-01-12", "reason": "x"}, "period-closed")
+    (future,) = desk.refuse(path, {"voided_on": "2026-01-16", "reason": "x"}, "dated-in-future")
 
-    assert closed["pointer"] == future["pointer"] == "/void_on"
+    assert closed["pointer"] == future["pointer"] == "/voided_on"
     desk.void(made["id"], on="2026-01-13")
 
 
