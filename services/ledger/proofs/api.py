@@ -29,7 +29,7 @@ class DifferenceOut(Out):
     documents = fields.List(fields.String(), required=True, metadata={"description": "on which both sides disagree"})
 
 
-class TotalOut(Out):
+class ProofTotalOut(Out):
     currency = fields.String(required=True)
     ledger = fields.Integer(required=True)
     owner = fields.Integer(required=True)
@@ -39,7 +39,7 @@ class ProofOut(Out):
     code = fields.String(required=True)
     title = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["green", "red", "unknown"]))
-    totals = fields.List(fields.Nested(TotalOut), required=True)
+    totals = fields.List(fields.Nested(ProofTotalOut), required=True)
     clock = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     differences = fields.List(fields.Nested(DifferenceOut), required=True)
     reason = fields.String(required=True)
