@@ -52,7 +52,7 @@ class DecimalText(fields.Decimal):
 class RowMoney(MoneyField):
     """Minor units of the row's own `currency`, as money on the wire."""
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return None if value is None else wire_money(value, obj["currency"])
 
 

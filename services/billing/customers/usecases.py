@@ -22,7 +22,7 @@ BLANK: Mapping[str, Any] = {"terms_id": None, "email": "", "phone": "", "address
 class CustomerUnknown(NotFound):
     """There is no such customer."""
 
-    code = "customer-unknown"
+    code = "customer-not-found"
 
 
 def create_customer(ctx: Context, asked: Mapping[str, Any]) -> tuple[RowMapping, bool]:

@@ -24,7 +24,7 @@ from shared.periods import require_open
 class InvoiceUnknown(NotFound):
     """There is no such invoice."""
 
-    code = "invoice-unknown"
+    code = "invoice-not-found"
 
 
 class InvoiceIsIssued(Conflict):
@@ -42,7 +42,7 @@ class InvoiceIsDraft(Conflict):
 class InvoiceIsVoid(Conflict):
     """The invoice is void already."""
 
-    code = "invoice-void"
+    code = "invoice-already-void"
 
 
 class MoneyIsApplied(Conflict):
@@ -57,7 +57,7 @@ class VoidTooEarly(Invalid):
     code = "void-too-early"
 
 
-class NumberTaken(Conflict):
+class NumberTaken(Invalid):
     """An invoice has this outside number already."""
 
     code = "invoice-number-taken"

@@ -31,7 +31,7 @@ NEEDED = {"net_days": ("days",), "day_of_month": ("day", "cutoff_days", "months_
 class TermsUnknown(NotFound):
     """There are no such terms."""
 
-    code = "terms-unknown"
+    code = "terms-not-found"
 
 
 def add_default_terms(ctx: Context) -> None:

@@ -128,7 +128,7 @@ def test_another_companys_customer_is_not_there(books: Books) -> None:
         f"/api/billing/customers/{theirs}/ledger",
         f"/api/billing/customers/{theirs}/balance",
     ):
-        books.company.refused(path, method="GET", status=404, problem="customer-unknown")
+        books.company.refused(path, method="GET", status=404, problem="customer-not-found")
 
 
 def test_reading_and_writing_are_rights_of_their_own(books: Books) -> None:

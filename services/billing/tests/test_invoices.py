@@ -144,7 +144,7 @@ def test_a_draft_is_deleted_by_version_and_an_issued_invoice_never(books: Books)
 
     books.company.refused(f"{PATH}/{draft['id']}", method="DELETE", version=7, status=409, problem="changed-meanwhile")
     assert books.company.call("DELETE", f"{PATH}/{draft['id']}", version=1).status_code == 204
-    books.company.refused(f"{PATH}/{draft['id']}", method="GET", status=404, problem="invoice-unknown")
+    books.company.refused(f"{PATH}/{draft['id']}", method="GET", status=404, problem="invoice-not-found")
     books.company.refused(f"{PATH}/{issued['id']}", method="DELETE", version=1, status=409, problem="invoice-issued")
 
 
@@ -307,9 +307,9 @@ def test_a_customer_must_be_known_and_active(books: Books) -> None:
 def test_another_companys_invoice_is_not_there(books: Books) -> None:
     theirs = books.another().issue("10.00")["id"]
 
-    books.company.refused(f"{PATH}/{theirs}", method="GET", status=404, problem="invoice-unknown")
-    books.company.refused(f"{PATH}/{theirs}/issue", {}, status=404, problem="invoice-unknown")
-    books.company.refused(f"{PATH}/{theirs}/void", {"reason": "x"}, status=404, problem="invoice-unknown")
+    books.company.refused(f"{PATH}/{theirs}", method="GET", status=404, problem="invoice-not-found")
+    books.company.refused(f"{PATH}/{theirs}/issue", {}, status=404, problem="invoice-not-found")
+    books.company.refused(f"{PATH}/{theirs}/void", {"reason": "x"}, status=404, problem="invoice-not-found")
 
 
 def test_an_invoice_may_be_in_another_currency_and_is_owed_in_it(books: Books) -> None:

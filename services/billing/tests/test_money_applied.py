@@ -1,6 +1,7 @@
 """Money that payments applied: balances, what did not fit, voids, and that nothing counts twice."""
 
 import random
+from typing import Any
 
 from services.billing.tests.books import Books, usd
 from shared.contracts import Event
@@ -11,7 +12,7 @@ from tests.product import iso
 OVERAPPLIED = "billing.application.overapplied"
 
 
-def void(books: Books, invoice: dict[str, object], **more: object) -> dict[str, object]:
+def void(books: Books, invoice: dict[str, Any], **more: Any) -> dict[str, Any]:
     return books.post(f"/api/billing/invoices/{invoice['id']}/void", {"reason": "wrong customer", **more})
 
 
@@ -173,7 +174,9 @@ def test_a_void_invoice_and_a_draft_are_not_voided(books: Books) -> None:
     invoice, draft = books.issue("10.00"), books.draft("10.00")
     void(books, invoice)
 
-    books.company.refused(f"/api/billing/invoices/{invoice['id']}/void", {"reason": "x"}, status=409, problem="invoice-void")
+    books.company.refused(
+        f"/api/billing/invoices/{invoice['id']}/void", {"reason": "x"}, status=409, problem="invoice-already-void"
+    )
     books.company.refused(f"/api/billing/invoices/{draft['id']}/void", {"reason": "x"}, status=409, problem="invoice-draft")
 
 
