@@ -237,7 +237,8 @@ def item_returned(item: Any, chart: Roles) -> list[Line]:
 )
 def manual_entry(entry: Any, chart: Roles) -> list[Line]:
     """As it was written; control accounts were refused before it became a fact."""
-    return [debit(line.account, line.amount) if line.side == "debit" else credit(line.account, line.amount) for line in entry.lines]
+    side = {"debit": debit, "credit": credit}
+    return [side[line.side](line.account, line.amount) for line in entry.lines]
 
 
 posts(

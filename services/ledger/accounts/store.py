@@ -116,22 +116,24 @@ def change_account(session: Connection, company_id: int, code: str, name: str, a
     )
 
 
-def list_accounts() -> Select[Any]:
-    return select(account_table)
+def list_accounts(company_id: int) -> Select[Any]:
+    return select(account_table).where(account_table.c.company_id == company_id)
 
 
 def roles(session: Connection, company_id: int) -> list[Any]:
     return list(
         session.exec_driver_sql(
-            "select r.role, r.account, a.name from app.role r join app.account a on (a.company_id, a.code) = (r.company_id, r.account) "
-            "where r.company_id = %s order by r.role",
+            "select r.role, r.account, a.name from app.role r join app.account a "
+            "on a.company_id = r.company_id and a.code = r.account where r.company_id = %s order by r.role",
             (company_id,),
         )
     )
 
 
 def roles_of(session: Connection, company_id: int, code: str) -> list[str]:
-    rows = session.exec_driver_sql("select role from app.role where company_id = %s and account = %s order by role", (company_id, code))
+    rows = session.exec_driver_sql(
+        "select role from app.role where company_id = %s and account = %s order by role", (company_id, code)
+    )
     return [row[0] for row in rows]
 
 

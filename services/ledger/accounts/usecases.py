@@ -79,8 +79,8 @@ def change_account(ctx: Context, code: str, name: str | None, active: bool | Non
     return changed
 
 
-def assign_role(ctx: Context, role: str, code: str) -> None:
-    """Lets an account fill a role from now on; entries that are posted stay where they are.
+def assign_role(ctx: Context, role: str, code: str) -> Account:
+    """Lets an account fill a role from the next event on; entries that are posted stay where they are.
 
     Raises NoSuchRole, NoSuchAccount's fault, RoleUnfit, RoleInUse (a control account with postings keeps its role).
     """
@@ -94,7 +94,7 @@ def assign_role(ctx: Context, role: str, code: str) -> None:
     assert account is not None
     domain.check_role(role, account)
     if filled_by == code:
-        return
+        return account
     if filled_by and role in domain.CONTROL_OF_ROLE and store.has_postings(ctx.session, ctx.company_id, filled_by):
         raise domain.RoleInUse(
             f"{filled_by} is a control account with postings: were the role {role} to move to {code}, the documents of the past "
@@ -105,6 +105,7 @@ def assign_role(ctx: Context, role: str, code: str) -> None:
         )
     store.assign_role(ctx.session, ctx.company_id, role, code)
     ctx.state(RoleAssigned(role=role, account=code), f"rol_{role}")
+    return account
 
 
 def _subject(code: str) -> str:

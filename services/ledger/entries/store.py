@@ -5,9 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Connection, Date, DateTime, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    or_,
+    select,
+)
 
 from services.ledger import arrays
 from services.ledger.entries.domain import Entry, Posting
@@ -134,8 +151,8 @@ class Batch:
 
 ADD_ENTRIES = """
 with entry as (
-    insert into app.journal_entry (company_id, number, event_id, producer, sequence, kind, document_id, document, subject, currency,
-        occurred_on, posting_on, recorded_at, description, reverses, posting_count, hash)
+    insert into app.journal_entry (company_id, number, event_id, producer, sequence, kind, document_id, document, subject,
+        currency, occurred_on, posting_on, recorded_at, description, reverses, posting_count, hash)
     select company_id, number, event_id, producer, sequence, kind, document_id, document, subject, currency,
         occurred_on, posting_on, recorded_at, description, reverses, posting_count, decode(hash, 'hex')
     from unnest(%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[],
@@ -166,9 +183,8 @@ on conflict (company_id, account, currency, customer_id)
 def add(session: Connection, batch: Batch) -> None:
     """Adds the entries, their postings and what they add to the balances."""
     plain, texts, optional = arrays.plain, arrays.texts, arrays.optional_texts
-    companies, numbers, events, producers, sequences, kinds, documents, labels, subjects, currencies, occurred, posted, _, said, back = zip(
-        *batch.entries, strict=True
-    )
+    companies, numbers, events, producers, sequences, kinds, documents, *rest = zip(*batch.entries, strict=True)
+    labels, subjects, currencies, occurred, posted, _, descriptions, reversed_events = rest
     lines, accounts, sides, amounts, customers, of_documents = zip(*batch.postings, strict=True)
     session.exec_driver_sql(
         ADD_ENTRIES,
@@ -186,8 +202,8 @@ def add(session: Connection, batch: Batch) -> None:
             plain(occurred),
             plain(posted),
             plain(batch.recorded),
-            texts(said),
-            optional(back),
+            texts(descriptions),
+            optional(reversed_events),
             plain(batch.counts),
             plain(batch.hashes),
             plain(batch.posting_companies),
@@ -236,4 +252,40 @@ def move_heads(session: Connection, heads: dict[int, Head]) -> None:
             arrays.plain(heads[company].hash.hex() for company in companies),
             arrays.plain(companies),
         ),
+    )
+
+
+def all_entries(company_id: int) -> Select[Any]:
+    return select(entry_table).where(entry_table.c.company_id == company_id)
+
+
+def of_document(document_id: str) -> ColumnElement[bool]:
+    """Entries of the document itself, and those with a line that names it: the receipts of an invoice, a receipt's deposit."""
+    naming = select(posting_table.c.entry_number).where(
+        posting_table.c.company_id == entry_table.c.company_id, posting_table.c.document_id == document_id
+    )
+    return or_(entry_table.c.document_id == document_id, entry_table.c.number.in_(naming))
+
+
+def entry_of_event(session: Connection, company_id: int, event_id: str) -> Row[Any] | None:
+    return session.execute(all_entries(company_id).where(entry_table.c.event_id == event_id)).one_or_none()
+
+
+def reversal_of(session: Connection, company_id: int, event_id: str) -> str | None:
+    """The event whose entry reverses the entry of this event."""
+    reversal: str | None = session.exec_driver_sql(
+        "select event_id from app.journal_entry where company_id = %s and reverses = %s", (company_id, event_id)
+    ).scalar_one_or_none()
+    return reversal
+
+
+def postings(session: Connection, company_id: int, number: int) -> list[Any]:
+    """Lines of an entry with their accounts' names."""
+    return list(
+        session.exec_driver_sql(
+            "select p.line, p.account, a.name as account_name, p.side, p.amount, p.customer_id, p.document_id "
+            "from app.posting p left join app.account a on a.company_id = p.company_id and a.code = p.account "
+            "where p.company_id = %s and p.entry_number = %s order by p.line",
+            (company_id, number),
+        )
     )

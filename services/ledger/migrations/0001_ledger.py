@@ -14,7 +14,8 @@ create table app.account (
     company_id bigint not null, code text collate "C" not null check (code ~ '^[0-9A-Za-z][0-9A-Za-z._-]{0,19}$'),
     name text not null check (name <> ''),
     kind text not null check (kind in ('asset', 'liability', 'equity', 'revenue', 'expense')),
-    control text check (control in ('ar', 'retention', 'prepayments', 'undeposited', 'clearing', 'bank', 'ap', 'contract', 'inventory')),
+    control text check (control in
+        ('ar', 'retention', 'prepayments', 'undeposited', 'clearing', 'bank', 'ap', 'contract', 'inventory')),
     active bool not null default true, created_at timestamptz not null default now(),
     primary key (company_id, code));
 create index account_control on app.account (company_id, control) where control is not null;
@@ -45,9 +46,10 @@ create table app.chain_head (
 
 -- An entry's id is `je_` and what follows `evt_` in the id of its event, so it is not stored a second time.
 create table app.journal_entry (
-    company_id bigint not null, number bigint not null check (number > 0), event_id text collate "C" not null, producer text collate "C" not null,
-    sequence bigint not null, kind text collate "C" not null, document_id text collate "C" not null, document text not null, subject text collate "C" not null,
-    currency char(3) not null, occurred_on date not null, posting_on date not null, recorded_at timestamptz not null,
+    company_id bigint not null, number bigint not null check (number > 0), event_id text collate "C" not null,
+    producer text collate "C" not null, sequence bigint not null, kind text collate "C" not null,
+    document_id text collate "C" not null, document text not null, subject text collate "C" not null, currency char(3) not null,
+    occurred_on date not null, posting_on date not null, recorded_at timestamptz not null,
     description text not null, reverses text collate "C", posting_count int not null check (posting_count >= 2),
     hash bytea not null check (length(hash) = 32),
     primary key (company_id, number));
@@ -75,8 +77,8 @@ create table app.balance (
     primary key (company_id, account, currency, on_day)) with (fillfactor = 50);
 
 create table app.customer_balance (
-    company_id bigint not null, account text collate "C" not null, currency char(3) not null, customer_id text collate "C" not null,
-    debit bigint not null check (debit >= 0), credit bigint not null check (credit >= 0),
+    company_id bigint not null, account text collate "C" not null, currency char(3) not null,
+    customer_id text collate "C" not null, debit bigint not null check (debit >= 0), credit bigint not null check (credit >= 0),
     primary key (company_id, account, currency, customer_id)) with (fillfactor = 50);
 """
 
@@ -84,7 +86,8 @@ GUARDS = """
 -- They run once a page beside a journal of any length, so the planner must reach entries and postings by their keys: without
 -- hash joins and scans, and as the owner, since the condition of row-level security makes other indexes look as good.
 create function app.check_postings() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    security definer set search_path = pg_catalog, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     wrong record;
 begin
@@ -109,7 +112,8 @@ create trigger balanced after insert on app.posting referencing new table as add
     for each statement execute function app.check_postings();
 
 create function app.check_entries() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, pg_temp set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    security definer set search_path = pg_catalog, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     wrong record;
 begin

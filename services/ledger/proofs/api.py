@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Any
 
 from flask import current_app
 from marshmallow import fields, validate
-from sqlalchemy import Connection
 
 from services.ledger.proofs import store, usecases
 from services.ledger.proofs.domain import Proof, overall
-from shared.db import enter_companies
 from shared.http.edge import Routes, ctx
 from shared.http.schemas import In, Out
 from shared.ids import new_id
-from shared.peers import PeerUnreachable
 
 routes = Routes("ledger_proofs", __name__, description="Proofs that the books agree, made while they run")
 
@@ -64,22 +59,8 @@ class HistoryOut(Out):
 @routes.response(200, ProofsOut)
 def proofs() -> dict[str, Any]:
     """Prove the books now, P1 to P5, and keep the answer"""
-    state, context = current_app.extensions["duebook"], ctx()
-
-    @contextmanager
-    def snapshot() -> Iterator[Connection]:
-        engine = state.database.api.execution_options(isolation_level="REPEATABLE READ")
-        with engine.begin() as session:
-            enter_companies(session, [context.company_id], context.actor, context.correlation_id)
-            yield session
-
-    def ask(service: str, **params: str) -> Mapping[str, Any]:
-        answer = state.peers.get(service, "/internal/proof", company=context.company_id, **params)
-        if answer.status_code != 200:
-            raise PeerUnreachable(f"{service} answered {answer.status_code} to a proof")
-        return answer.json()
-
-    found = usecases.prove(snapshot, ask, context.company_id)
+    context = ctx()
+    found = usecases.prove(context, current_app.extensions["duebook"].peers)
     at = context.clock.now()
     answer = {
         "id": new_id("prf"),

@@ -22,7 +22,9 @@ from app.posting where company_id = %s and entry_number > %s and entry_number <=
 """
 
 
-def entries_between(session: Connection, company_id: int, after: int, through: int) -> Iterator[tuple[Entry, int, bytes, list[Any]]]:
+def entries_between(
+    session: Connection, company_id: int, after: int, through: int
+) -> Iterator[tuple[Entry, int, bytes, list[Any]]]:
     """Each entry with its posting count, stored hash and posting rows, by number; CHUNK numbers at a time."""
     for start in range(after, through, CHUNK):
         end = min(start + CHUNK, through)
@@ -62,7 +64,7 @@ def checkpoint(session: Connection, company_id: int) -> tuple[int, bytes]:
 def move_checkpoint(session: Connection, company_id: int, number: int, hash_: bytes) -> None:
     session.exec_driver_sql(
         "insert into app.chain_checkpoint (company_id, number, hash, verified_at) values (%s, %s, %s, now()) "
-        "on conflict (company_id) do update set number = excluded.number, hash = excluded.hash, verified_at = excluded.verified_at "
-        "where chain_checkpoint.number < excluded.number",
+        "on conflict (company_id) do update "
+        "set number = excluded.number, hash = excluded.hash, verified_at = excluded.verified_at where chain_checkpoint.number < excluded.number",
         (company_id, number, hash_),
     )
