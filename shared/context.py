@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 from shared.clock import Clock
 from shared.contracts import Event, Fact, Origin, encode
 from shared.ids import new_id
+from shared.peers import Peers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Context:
     currency: str = ""
     permissions: frozenset[str] = frozenset()
     origin: Origin = "live"
+    peers: Peers | None = None
+    """Given to jobs, which may have to ask other services (a closing asks for their figures)."""
     stated: list[Stated] = field(default_factory=list)
 
     def today(self) -> date:

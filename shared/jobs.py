@@ -14,6 +14,7 @@ from shared.context import Context
 from shared.contracts import encode
 from shared.db import enter_companies, is_transient
 from shared.ids import new_id
+from shared.peers import Peers
 from shared.service import Job
 from shared.telemetry import log
 
@@ -29,15 +30,15 @@ def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], run_a
     )
 
 
-def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job]) -> int:
+def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None = None) -> int:
     """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run."""
     done = 0
-    while _run_one(engine, service, clock, kinds):
+    while _run_one(engine, service, clock, kinds, peers):
         done += 1
     return done
 
 
-def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job]) -> bool:
+def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None) -> bool:
     with engine.begin() as connection:
         row = connection.exec_driver_sql(
             "select company_id, id, kind, payload::text, attempts from app.job where done_at is null and run_after <= now() "
@@ -59,6 +60,7 @@ def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job
             correlation_id=row.id,
             time_zone=zone,
             currency=currency,
+            peers=peers,
         )
         try:
             with connection.begin_nested():

@@ -81,7 +81,7 @@ class House:
                 for producer in service(name).follows:
                     if producer in self.databases:
                         moved = self.consumers[name].catch_up(producer, self.peers[name].fetch) > 0 or moved
-                moved = run_due(self.databases[name].worker, name, self.clock, service(name).jobs) > 0 or moved
+                moved = run_due(self.databases[name].worker, name, self.clock, service(name).jobs, self.peers[name]) > 0 or moved
 
     def owner(self, name: str) -> psycopg.Connection:
         """A connection as the owner of a service's database, who sees every company; commits when its `with` ends well."""

@@ -133,7 +133,7 @@ class Worker:
     def _work(self) -> None:
         while not self.stopping.wait(TIMER_S):
             try:
-                run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs)
+                run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers)
                 while self.retries:
                     self.consumer.retry_parked(*self.retries.pop())
                 for timer in self.service.timers:
