@@ -45,6 +45,8 @@ class Cluster:
     environment: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
+    callers: list[httpx.Client] = field(default_factory=list)
+
     def __post_init__(self) -> None:
         ports = iter(free_ports(len(SERVICES) * self.replicas))
         self.ports = {name: [next(ports) for _ in range(self.replicas)] for name in SERVICES}
@@ -103,6 +105,8 @@ class Cluster:
         return (self.folder / f"{key.replace(' ', '-')}.log").read_text(errors="replace")[-3000:]
 
     def stop(self) -> None:
+        for caller in self.callers:
+            caller.close()
         for process in self.processes.values():
             process.terminate()
         for process in self.processes.values():
@@ -124,6 +128,7 @@ class Caller:
         self.cluster, self.token = cluster, token
         self.random = random.Random(seed)
         self.http = httpx.Client(timeout=20)
+        cluster.callers.append(self.http)
 
     def call(self, method: str, path: str, json: Any = None, **params: Any) -> httpx.Response:
         """Repeats a request that is answered 503, with the same key, as a client does."""

@@ -201,7 +201,9 @@ def test_500_operations_by_eight_clients_leave_every_proof_green_and_no_conflict
     print(dict(shop.answers), f"{len(proofs)} proofs")
     assert not shop.strange, shop.strange[0]
     assert proofs
-    assert [proof for proof in proofs if proof["state"] != "green"] == []
+    assert [
+        (item["code"], item["state"], item["reason"]) for proof in proofs for item in proof["proofs"] if item["state"] != "green"
+    ] == []
     assert {name: status["parked"] for name, status in statuses.items()} == dict.fromkeys(SERVICES, 0)
     final = caller.get("/api/ledger/proofs")
     assert final["state"] == "green", final

@@ -118,7 +118,10 @@ def test_every_customer_has_its_figures(home: Home) -> None:
     for item in home.pages("/api/billing/invoices", state="issued"):
         invoices.setdefault(item["customer_code"], []).append(item)
     open_at = {
-        day: {item["code"]: item["balance"]["amount"] for item in home.pages("/api/billing/aging", as_of=day, by="customer")}
+        day: {
+            item["customer_code"]: item["balance"]["amount"]
+            for item in home.pages("/api/billing/aging", as_of=day, by="customer")
+        }
         for day in DATES
     }
     settled = settled_days(home)
