@@ -57,7 +57,7 @@ class ImportOut(Out):
 
 
 @routes.post("/imports/invoices", permission="billing.import.run", money=True)
-@routes.arguments(ImportIn)
+@routes.arguments(ImportIn())
 @routes.response(200, ImportOut)
 def import_invoices(body: dict[str, Any]) -> Any:
     """Import issued invoices with their customers: all rows or none, known rows are left as they are"""
