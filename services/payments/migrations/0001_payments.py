@@ -52,7 +52,7 @@ create table app.receipt (
 create unique index receipt_external on app.receipt (company_id, source, external_id) where source is not null;
 create index receipt_day on app.receipt (company_id, received_on, id);
 create index receipt_customer on app.receipt (company_id, customer_id, received_on, id);
-create index receipt_payment_type on app.receipt (company_id, payment_type_id, received_on, id);
+create index receipt_payment_type on app.receipt (company_id, payment_type, received_on, id);
 create index receipt_check_number on app.receipt (company_id, check_number, received_on, id) where check_number <> '';
 
 create table app.receipt_void (
@@ -84,8 +84,9 @@ create table app.prepayment_balance (
     posting_on date not null, remaining bigint not null, gate int not null default 0,
     primary key (company_id, prepayment_id), foreign key (company_id, prepayment_id) references app.prepayment,
     constraint prepayment_never_negative check (remaining >= 0));
-create index prepayment_balance_customer on app.prepayment_balance (company_id, customer_id, currency, posting_on, prepayment_id)
-    include (remaining) where remaining > 0;
+create index prepayment_balance_day on app.prepayment_balance (company_id, posting_on, prepayment_id);
+create index prepayment_balance_customer on app.prepayment_balance (company_id, customer_id, posting_on, prepayment_id);
+create index prepayment_available on app.prepayment_balance (company_id, customer_id, currency) include (remaining) where remaining > 0;
 
 create table app.prepayment_application (
     company_id bigint not null, id text not null, customer_id text not null, currency char(3) not null,
@@ -134,38 +135,36 @@ create index displacement_receipt on app.displacement (company_id, receipt_id);
 """
 
 BALANCES = """
--- The lines of a receipt sum to its amount, and each line is what it applied or set aside. Checked when a statement has
+-- A receipt has lines, they sum to its amount, and each line is what it applied or set aside. Checked when a statement has
 -- written either: receipts and lines are written by one statement.
-create function app.require_balanced(companies bigint[], receipts text[]) returns void language plpgsql stable as $$
+create function app.receipts_have_lines() returns trigger language plpgsql as $$
+begin
+    if exists (select from added r where not exists (
+            select from app.receipt_line l where l.company_id = r.company_id and l.receipt_id = r.id)) then
+        raise exception 'a receipt without lines is out of balance' using errcode = 'check_violation';
+    end if;
+    return null;
+end $$;
+create function app.lines_balance() returns trigger language plpgsql as $$
 declare
     wrong text;
 begin
-    select r.id into wrong from unnest(companies, receipts) as named (company_id, id)
-    join app.receipt r on r.company_id = named.company_id and r.id = named.id
-    left join lateral (
+    select r.id into wrong from (select distinct company_id, receipt_id from added) named
+    join app.receipt r on r.company_id = named.company_id and r.id = named.receipt_id
+    cross join lateral (
         select sum(l.amount) as amount, bool_and(l.amount = coalesce(a.amount, p.amount, l.amount)) as as_applied
         from app.receipt_line l
         left join app.application a on a.company_id = l.company_id and a.id = l.application_id
         left join app.prepayment p on p.company_id = l.company_id and p.id = l.prepayment_id
-        where l.company_id = r.company_id and l.receipt_id = r.id) s on true
-    where s.amount is distinct from r.amount or not s.as_applied limit 1;
+        where l.company_id = r.company_id and l.receipt_id = r.id) s
+    where s.amount <> r.amount or not s.as_applied limit 1;
     if wrong is not null then
         raise exception 'receipt % is out of balance', wrong using errcode = 'check_violation';
     end if;
-end $$;
-create function app.receipts_balance() returns trigger language plpgsql as $$
-begin
-    perform app.require_balanced(array_agg(company_id), array_agg(id)) from added;
-    return null;
-end $$;
-create function app.lines_balance() returns trigger language plpgsql as $$
-begin
-    perform app.require_balanced(array_agg(company_id), array_agg(receipt_id))
-    from (select distinct company_id, receipt_id from added) named;
     return null;
 end $$;
 create trigger balances after insert on app.receipt referencing new table as added
-    for each statement execute function app.receipts_balance();
+    for each statement execute function app.receipts_have_lines();
 create trigger balances after insert on app.receipt_line referencing new table as added
     for each statement execute function app.lines_balance();
 

@@ -15,7 +15,7 @@ import msgspec
 from shared.contracts import Envelope, Fact, Page, encode
 from shared.contracts.banking import DepositItem, DepositPosted, DepositVoided, ItemReturned
 from shared.contracts.billing import ApplicationOverapplied, CustomerCreated, InvoiceIssued, InvoiceVoided
-from shared.contracts.ledger import AccountChanged, AccountCreated, PeriodClosed
+from shared.contracts.ledger import AccountChanged, AccountCreated, AccountKind, PeriodClosed
 from shared.db import company_transaction
 from shared.ids import new_id
 from shared.log.consumer import Taken
@@ -24,7 +24,7 @@ from shared.testing import usd, wire
 from tests.product import Company, House, iso
 
 HUNDRED = usd("100.00")
-CHART = (
+CHART: tuple[tuple[str, str, AccountKind, str | None], ...] = (
     ("1010", "Bank", "asset", "bank"),
     ("1050", "Undeposited funds", "asset", "undeposited"),
     ("1080", "Card and transfer clearing", "asset", "clearing"),

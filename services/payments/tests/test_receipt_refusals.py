@@ -176,7 +176,7 @@ def test_a_deposit_group_is_refused_where_no_deposit_is_needed(desk: Desk) -> No
 
 def test_another_cash_account_is_refused_unless_the_type_allows_a_clearing_account(desk: Desk) -> None:
     def refused(problem: str, account: str, payment_type: str) -> list[str]:
-        more = {"payment_type": payment_type, "cash_account": account}
+        more: dict[str, Any] = {"payment_type": payment_type, "cash_account": account}
         return pointers(desk.refused_receipt(problem, usd("5.00"), to_prepayment(usd("5.00")), **more))
 
     assert refused("cash-account-fixed", "1081", "Wire") == ["/cash_account"]
