@@ -6,19 +6,17 @@ A client may make the id of what it creates, so that a retry finds the same docu
 import os
 import re
 import time
+from base64 import b32encode
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_FROM_BASE32 = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", ALPHABET.encode())
 _SHAPE = re.compile(rf"[a-z]{{2,4}}_[{ALPHABET}]{{26}}")
 
 
 def new_id(prefix: str) -> str:
     """A new id such as `inv_01j9…`; unique without asking anybody, close in the index to its neighbours in time."""
-    number = (time.time_ns() // 1_000_000 << 80) | int.from_bytes(os.urandom(10), "big")
-    characters = []
-    for _ in range(26):
-        number, digit = divmod(number, 32)
-        characters.append(ALPHABET[digit])
-    return f"{prefix}_{''.join(reversed(characters))}"
+    number = (time.time_ns() // 1_000_000).to_bytes(10, "big") + os.urandom(10)
+    return f"{prefix}_{b32encode(number).translate(_FROM_BASE32)[6:].decode()}"
 
 
 def is_id(text: str, prefix: str) -> bool:
