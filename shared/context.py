@@ -17,6 +17,11 @@ from shared.contracts import Event, Fact, Origin, encode
 from shared.ids import new_id
 from shared.peers import Peers
 
+STATE = """
+    insert into log.event (company_id, event_id, type, subject, body)
+    select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Stated:
@@ -86,17 +91,16 @@ class Context:
             actor=f"service:{self.service}",
         )
 
-    def write_stated(self) -> None:
-        """Writes the stated events, in order, in one statement. Called by the edge right before the commit."""
-        if not self.stated:
-            return
+    def take_stated(self) -> tuple[list[Any], ...]:
+        """The stated events that are not written yet, as the columns that STATE takes; they count as written then."""
         rows = list(self.stated)
         self.stated.clear()
-        self.session.exec_driver_sql(
-            "insert into log.event (company_id, event_id, type, subject, body) "
-            "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[])",
-            _columns(rows),
-        )
+        return _columns(rows)
+
+    def write_stated(self) -> None:
+        """Writes the stated events, in order, in one statement. Called by the edge right before the commit."""
+        if self.stated:
+            self.session.exec_driver_sql(STATE, self.take_stated())
 
 
 def _columns(rows: list[Stated]) -> tuple[list[Any], ...]:

@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Response, current_app, g, make_response, request
 from flask_smorest import Blueprint
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from shared.context import Context
+from shared.context import STATE, Context
 from shared.crash import crash_point
 from shared.db import constraint, is_transient, sqlstate
 from shared.errors import Conflict, Invalid, Malformed, Refusal, Unauthenticated, Unavailable
@@ -78,6 +79,11 @@ class Routes(Blueprint):
     `permission=None` is for the few that anybody may call (sign-in, published keys); `installation=True` for what belongs
     to no company and is done with a token that names none.
     """
+
+    def arguments(self, schema: Any, **options: Any) -> Callable[[View], View]:
+        """As ever, but a schema is made once, here, and not again with every request."""
+        made: Callable[[View], View] = super().arguments(schema() if isinstance(schema, type) else schema, **options)
+        return made
 
     def get(self, rule: str, *, permission: str | None) -> Callable[[View], View]:
         return self._route(rule, "GET", permission)
@@ -176,9 +182,7 @@ def _transaction(
     company_id = principal.company_id if principal else 0
     actor = principal.id if principal else "anonymous"
     with state.database.api.connect() as connection:
-        known = connection.exec_driver_sql(
-            "select * from app.enter_request(%s, %s, %s, %s)", (company_id, actor, request.remote_addr or "", g.request_id)
-        ).one()
+        known = _enter(connection, company_id, actor, key)
         if company_id and known.time_zone is None:
             raise CompanyNotHereYet()
         if principal and known.valid_after and principal.issued_at < known.valid_after:
@@ -196,7 +200,7 @@ def _transaction(
             origin=principal.origin if principal else "live",
         )
         if key is not None:
-            stored = _stored_answer(connection, actor, key)
+            stored = _stored_answer(known)
             if stored is not None:
                 return stored
         try:
@@ -207,12 +211,13 @@ def _transaction(
             raise
         if response.status_code >= 400:
             return response
-        stated = list(g.ctx.stated)
+        stated = bool(g.ctx.stated)
         if stated:
-            response.headers["Duebook-Event"] = f"{state.service.name}:{stated[-1].event_id}"
+            response.headers["Duebook-Event"] = f"{state.service.name}:{g.ctx.stated[-1].event_id}"
+        if key is None:
             g.ctx.write_stated()
-        if key is not None:
-            _store_answer(connection, company_id, actor, key, response)
+        else:
+            _keep_answer(g.ctx, key, response)
         crash_point("http.before_commit")
         connection.commit()
         crash_point("http.after_commit")
@@ -232,8 +237,17 @@ def _route_of() -> str:
     return f"{request.method} {request.url_rule}"
 
 
-def _stored_answer(connection: Any, actor: str, key: str) -> Response | None:
-    claimed = connection.exec_driver_sql("select * from app.claim_key(%s, %s, %s)", (actor, _route_of(), key)).one()
+def _enter(connection: Connection, company_id: int, actor: str, key: str | None) -> Any:
+    """The transaction's first statement, which also claims the key: each round trip counts in every request."""
+    values = (company_id, actor, request.remote_addr or "", g.request_id)
+    if key is None:
+        return connection.exec_driver_sql("select * from app.enter_request(%s, %s, %s, %s)", values).one()
+    return connection.exec_driver_sql(
+        "select * from app.enter_with_key(%s, %s, %s, %s, %s, %s)", (*values, _route_of(), key)
+    ).one()
+
+
+def _stored_answer(claimed: Any) -> Response | None:
     if not claimed.free:
         raise RequestInFlight()
     if claimed.status is None:
@@ -246,21 +260,27 @@ def _stored_answer(connection: Any, actor: str, key: str) -> Response | None:
     return response
 
 
-def _store_answer(connection: Any, company_id: int, actor: str, key: str, response: Response) -> None:
+_KEEP = """
+    insert into app.idempotency (company_id, principal, route, key, request_hash, status, headers, body)
+    values (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_STATE_AND_KEEP = f"with stated as ({STATE}) {_KEEP}"
+
+
+def _keep_answer(context: Context, key: str, response: Response) -> None:
+    """Writes the stated events and the answer, in one statement."""
     kept = {name: response.headers[name] for name in ("Duebook-Event", "Location") if name in response.headers}
-    connection.exec_driver_sql(
-        "insert into app.idempotency (company_id, principal, route, key, request_hash, status, headers, body) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s)",
-        (
-            company_id,
-            actor,
-            _route_of(),
-            key,
-            _fingerprint(),
-            response.status_code,
-            msgspec.json.encode(kept).decode(),
-            response.get_data(),
-        ),
+    answer = (
+        context.company_id,
+        context.actor,
+        _route_of(),
+        key,
+        _fingerprint(),
+        response.status_code,
+        msgspec.json.encode(kept).decode(),
+        response.get_data(),
     )
-
-
+    if context.stated:
+        context.session.exec_driver_sql(_STATE_AND_KEEP, (*context.take_stated(), *answer))
+    else:
+        context.session.exec_driver_sql(_KEEP, answer)

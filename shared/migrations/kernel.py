@@ -106,6 +106,16 @@ begin
     end if;
 end $$;
 
+-- First statement of a request that has an idempotency key: both at once.
+create function app.enter_with_key(company bigint, principal text, address text, correlation_id text, route text, key text,
+        out time_zone text, out currency text, out valid_after timestamptz,
+        out free bool, out request_hash bytea, out status int, out headers text, out body bytea)
+    language plpgsql volatile as $$
+begin
+    select e.* into time_zone, currency, valid_after from app.enter_request(company, principal, address, correlation_id) e;
+    select c.* into free, request_hash, status, headers, body from app.claim_key(principal, route, key) c;
+end $$;
+
 -- Gives committed events their numbers. Two statements on purpose: the second sees what was committed while the first
 -- waited for the head. In one statement, two who number at once leave gaps.
 create function log.number_events(at_most int) returns bigint
