@@ -37,7 +37,8 @@ class Installation:
 
     def __init__(self, home: Home, port: int, say: Callable[[str], None]):
         self.home, self.port, self.say = home, port, say
-        self.server = Server(home.path)
+        # a new database has no statistics; until it has, the planner guesses wrongly for bulk work
+        self.server = Server(home.path, settings={"autovacuum_naptime": "5s"})
         self.children: dict[str, subprocess.Popen[bytes]] = {}
         self.stopping = threading.Event()
 

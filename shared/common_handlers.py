@@ -78,8 +78,9 @@ def fold_gate(ctx: Context, event: Event) -> None:
 def fold_closing(ctx: Context, event: Event) -> None:
     # waits for every posting transaction that read the row FOR SHARE, so none slips in after the answer
     ctx.session.exec_driver_sql(
-        "update copies.period set closing_through = %s, close_id = %s where company_id = %s",
-        (event.data.through, event.data.close_id, event.company_id),
+        "insert into copies.period (company_id, closing_through, close_id) values (%s, %s, %s) "
+        "on conflict (company_id) do update set closing_through = excluded.closing_through, close_id = excluded.close_id",
+        (event.company_id, event.data.through, event.data.close_id),
     )
 
 
@@ -90,9 +91,9 @@ def react_closing(ctx: Context, event: Event) -> None:
 
 def fold_closed(ctx: Context, event: Event) -> None:
     ctx.session.exec_driver_sql(
-        "update copies.period set closed_through = greatest(closed_through, %s), closing_through = null, close_id = null "
-        "where company_id = %s",
-        (event.data.through, event.company_id),
+        "insert into copies.period (company_id, closed_through) values (%s, %s) on conflict (company_id) do update "
+        "set closed_through = greatest(period.closed_through, excluded.closed_through), closing_through = null, close_id = null",
+        (event.company_id, event.data.through),
     )
 
 

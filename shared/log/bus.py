@@ -33,7 +33,7 @@ class Bus:
     def __init__(self, url: str, prefix: str, name: str):
         self.prefix = prefix
         self.is_amqp = url.startswith("amqp")
-        options: dict[str, Any] = {"client_properties": {"connection_name": name}} if self.is_amqp else {"polling_interval": 0.02}
+        options: dict[str, Any] = {"client_properties": {"connection_name": name}} if self.is_amqp else {"polling_interval": 0.03}
         self.connection = Connection(
             url, heartbeat=HEARTBEAT_S if self.is_amqp else 0, connect_timeout=5, transport_options=options
         )

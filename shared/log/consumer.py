@@ -60,6 +60,7 @@ class Consumer:
         """
         page = page_decoder.decode(raw)
         with self.engine.begin() as connection:
+            store.take_turn(connection)
             position = store.lock_position(connection, page.producer)
             fresh = _fresh(page, position)
             if fresh is None:
@@ -130,6 +131,7 @@ class Consumer:
         """Runs the parked events of a subject in order; stops at the first that fails again. Returns how many went through."""
         done = 0
         with self.engine.begin() as connection:
+            store.take_turn(connection)
             enter_companies(connection, [company_id], f"service:{self.service}")
             for item in store.parked_of_subject(connection, company_id, subject):
                 try:

@@ -17,7 +17,7 @@ from shared.log.wake import CHANNEL
 from shared.telemetry import Metrics, log
 
 WINDOW_PAGES = 8
-IDLE_POLL_S = 0.25
+IDLE_POLL_S = 0.5
 """How long an event can wait when its wake-up call was lost."""
 LEADER_LOCK = 7001
 RETRY_S = 1.0

@@ -99,6 +99,15 @@ def number_of(connection: Connection, event_id: str) -> int | None:
     return connection.exec_driver_sql("select coalesce(seq, 0) from log.event where event_id = %s", (event_id,)).scalar_one_or_none()
 
 
+TAKING_IN = 7002
+
+
+def take_turn(connection: Connection) -> None:
+    """One page at a time in this service, also when a second worker looks at the logs: handlers that join the facts of two
+    producers need not think of each other. Held until the transaction ends."""
+    connection.exec_driver_sql("select pg_advisory_xact_lock(%s)", (TAKING_IN,))
+
+
 def lock_position(connection: Connection, producer: str) -> Position:
     """The position for a producer, locked until the transaction ends; one that was never heard of begins at 0."""
     query = "select producer, epoch::text, seq, event_id from log.position where producer = %s for update"
