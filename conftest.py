@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.clock import MovedClock
-from shared.config import SERVICES
 from tests.product import Company, House, build_databases, drop_databases, random_prefix
 from tests.infrastructure import Found, broker, postgres
 
@@ -51,9 +50,7 @@ def broker_found(pytestconfig: pytest.Config) -> Found:
 def database_urls(admin_url: str) -> Iterator[dict[str, dict[str, str]]]:
     """Every service's database, migrated once for the whole run. Tests are apart because each has its own company."""
     prefix = random_prefix()
-    from pathlib import Path
-    present = [n for n in SERVICES if (Path(__file__).parent / 'services' / n / 'app.py').exists()]
-    urls = build_databases(admin_url, prefix, present)
+    urls = build_databases(admin_url, prefix)
     yield urls
     drop_databases(admin_url, prefix)
 

@@ -21,6 +21,7 @@ from shared.context import Context
 from shared.db import Database, provision
 from shared.ids import new_id
 from shared.jobs import run_due
+from shared.log import store
 from shared.log.consumer import Consumer
 from shared.migrations import upgrade
 
@@ -77,11 +78,19 @@ class House:
         moved = True
         while moved:
             moved = False
+            heads = {name: self._head(name) for name in self.services}
             for name in names:
+                with self.databases[name].log.connect() as connection:
+                    positions = store.positions(connection)
                 for producer in service(name).follows:
-                    if producer in self.databases:
+                    if heads.get(producer, 0) > positions.get(producer, 0):
                         moved = self.consumers[name].catch_up(producer, self.peers[name].fetch) > 0 or moved
                 moved = run_due(self.databases[name].worker, name, self.clock, service(name).jobs, self.peers[name]) > 0 or moved
+
+    def _head(self, name: str) -> int:
+        """The last number of a service's log, once all that is committed has one."""
+        with self.databases[name].log.begin() as connection:
+            return store.number(connection)
 
     def owner(self, name: str) -> psycopg.Connection:
         """A connection as the owner of a service's database, who sees every company; commits when its `with` ends well."""
