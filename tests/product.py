@@ -89,8 +89,10 @@ class House:
 
     def _head(self, name: str) -> int:
         """The last number of a service's log, once all that is committed has one."""
-        with self.databases[name].log.begin() as connection:
-            return store.number(connection)
+        with self.databases[name].log.connect() as connection:
+            last = store.number(connection)
+            connection.commit()
+            return last
 
     def owner(self, name: str) -> psycopg.Connection:
         """A connection as the owner of a service's database, who sees every company; commits when its `with` ends well."""
