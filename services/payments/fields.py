@@ -12,8 +12,8 @@ from shared.http.schemas import MoneyField
 class RowMoney(MoneyField):
     """Minor units of the row's own `currency`, as money on the wire."""
 
-    def _serialize(self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:
-        return None if nested_obj is None else {"amount": nested_obj, "currency": obj["currency"]}
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return None if value is None else {"amount": value, "currency": obj["currency"]}
 
 
 def named_invoice(body: Mapping[str, Any]) -> NamedInvoice:

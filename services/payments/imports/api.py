@@ -99,7 +99,7 @@ def asked_invoice(body: Mapping[str, Any]) -> NamedInvoice:
 
 
 @routes.post("/imports/receipts", permission="payments.import.run", money=True)
-@routes.arguments(ReceiptsIn)
+@routes.arguments(ReceiptsIn())  # an instance: a class is made into one again for every request
 @routes.response(200, ReceiptsImportedOut)
 def import_receipts(body: dict[str, Any]) -> dict[str, Any]:
     """Post up to 1000 receipts of another system, all or none; those that are known already stay as they are"""

@@ -86,7 +86,8 @@ create table app.prepayment_balance (
     constraint prepayment_never_negative check (remaining >= 0));
 create index prepayment_balance_day on app.prepayment_balance (company_id, posting_on, prepayment_id);
 create index prepayment_balance_customer on app.prepayment_balance (company_id, customer_id, posting_on, prepayment_id);
-create index prepayment_available on app.prepayment_balance (company_id, customer_id, currency) include (remaining) where remaining > 0;
+create index prepayment_available on app.prepayment_balance (company_id, customer_id, currency) include (remaining)
+    where remaining > 0;
 
 create table app.prepayment_application (
     company_id bigint not null, id text not null, customer_id text not null, currency char(3) not null,

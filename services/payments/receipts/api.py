@@ -178,7 +178,7 @@ def list_receipts(query: dict[str, Any]) -> dict[str, Any]:
 
 
 @routes.post("/receipts", permission="payments.receipt.post", money=True)
-@routes.arguments(ReceiptIn)
+@routes.arguments(ReceiptIn())  # an instance: a class is made into one again for every request
 @routes.response(201, ReceiptOut)
 def post_receipt(body: dict[str, Any]) -> Any:
     """Post a receipt: its lines set the money against invoices, prepayments and ledger accounts and sum to its amount"""
@@ -196,7 +196,7 @@ def get_receipt(receipt_id: str) -> dict[str, Any]:
 
 
 @routes.post("/receipts/<receipt_id>/void", permission="payments.receipt.void", money=True)
-@routes.arguments(VoidIn)
+@routes.arguments(VoidIn())
 @routes.response(200, ReceiptOut)
 def void_receipt(body: dict[str, Any], receipt_id: str) -> dict[str, Any]:
     """Void a receipt: its money is taken back from where it is now. `deposit_state` says whether it lies in a deposit;
