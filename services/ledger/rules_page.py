@@ -149,7 +149,9 @@ def page() -> str:
     for fact in EXAMPLES:
         rule = RULES[fact.type]
         words = " ".join((rule.lines.__doc__ or "").split())
-        parts.append(f"\n### {rule.kind}\n\n{words}\n\n| account | debit | credit | document | customer |\n|---|---:|---:|---|---|\n")
+        parts.append(
+            f"\n### {rule.kind}\n\n{words}\n\n| account | debit | credit | document | customer |\n|---|---:|---:|---|---|\n"
+        )
         for account, amount, customer, document in rule.lines(fact, roles):
             debit, credit = (_shown(amount), "") if amount > 0 else ("", _shown(-amount))
             parts.append(f"| {account} | {debit} | {credit} | {document or ''} | {'yes' if customer else ''} |\n")

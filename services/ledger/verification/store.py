@@ -65,6 +65,7 @@ def move_checkpoint(session: Connection, company_id: int, number: int, hash_: by
     session.exec_driver_sql(
         "insert into app.chain_checkpoint (company_id, number, hash, verified_at) values (%s, %s, %s, now()) "
         "on conflict (company_id) do update "
-        "set number = excluded.number, hash = excluded.hash, verified_at = excluded.verified_at where chain_checkpoint.number < excluded.number",
+        "set number = excluded.number, hash = excluded.hash, verified_at = excluded.verified_at "
+        "where chain_checkpoint.number < excluded.number",
         (company_id, number, hash_),
     )
