@@ -100,12 +100,17 @@ class House:
 
     def company(self, currency: str = "USD", time_zone: str = "UTC", name: str = "Greenfield Supply") -> Company:
         """A new company, known to every service."""
+        company_id = self.company_elsewhere(currency, time_zone, name)
+        self.pump()
+        return Company(self, company_id, currency)
+
+    def company_elsewhere(self, currency: str = "USD", time_zone: str = "UTC", name: str = "Greenfield Supply") -> int:
+        """A new company that the workers of other processes take in. Returns its number."""
         with self.databases["identity"].api.begin() as session:
             ctx = Context(session, self.clock, "identity", 0, "test", "test")
             company_id = create_company(ctx, name, time_zone, currency)
             ctx.write_stated()
-        self.pump()
-        return Company(self, company_id, currency)
+        return company_id
 
     def token(self, company_id: int, permissions: Sequence[str] = ("*",), principal: str = "usr_test") -> str:
         with self.databases["identity"].api.begin() as session:

@@ -138,7 +138,7 @@ def _day_deposit(mapping: Mapping, day: date, receipt_ids: list[str]) -> dict[st
     return {
         "source": mapping.source,
         "external_id": f"{day.isoformat()} {content}",
-        "deposited_on": day.isoformat(),
+        "posting_on": day.isoformat(),
         "receipt_ids": receipt_ids,
         "reference": f"{mapping.source} {day.isoformat()}",
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from kombu import Connection, Consumer, Exchange, Producer, Queue
@@ -61,6 +62,9 @@ class Bus:
     def heartbeat(self) -> None:
         """To be called often; kombu sends no heartbeat by itself."""
         if self.is_amqp and time.monotonic() - self._last_heartbeat > HEARTBEAT_S / 4:
+            # the broker's own heartbeats are seen where something is read; who only publishes reads nothing while it is idle
+            with suppress(TimeoutError):
+                self.connection.drain_events(timeout=0.001)
             self.connection.heartbeat_check()
             self._last_heartbeat = time.monotonic()
 
@@ -151,10 +155,8 @@ class PageReceiver:
 
     def receive(self, timeout_s: float) -> int:
         """Handles what arrives within `timeout_s`. Returns the number of pages handled."""
-        try:
+        with suppress(TimeoutError):
             self.bus.connection.drain_events(timeout=timeout_s)
-        except TimeoutError:
-            pass
         self.bus.heartbeat()
         handled = 0
         while self.arrived:

@@ -37,11 +37,16 @@ class Taken(Enum):
 class Consumer:
     """One service's reading of the logs it follows."""
 
-    def __init__(self, service: str, engine: Engine, handlers: Handlers, clock: Clock):
+    def __init__(
+        self, service: str, engine: Engine, handlers: Handlers, clock: Clock, after_stating: Callable[[], None] | None = None
+    ):
         self.service = service
         self.engine = engine
         self.handlers = handlers
         self.clock = clock
+        self.after_stating = after_stating
+        """Called after a commit in which handlers stated events of their own, so that the relay need not find them by itself."""
+        self.stated = False
 
     def context(self, connection: Connection) -> Context:
         return Context(
@@ -72,7 +77,13 @@ class Consumer:
             store.move_position(connection, page.producer, page.epoch, last.sequence, last.id)
             crash_point("log.worker.before_commit")
         crash_point("log.worker.after_commit")
+        self._call_the_relay()
         return Taken.ALL
+
+    def _call_the_relay(self) -> None:
+        if self.stated and self.after_stating is not None:
+            self.after_stating()
+        self.stated = False
 
     def _handle(self, connection: Connection, producer: str, envelopes: list[Envelope]) -> None:
         wanted = [envelope for envelope in envelopes if envelope.type in self.handlers]
@@ -95,6 +106,7 @@ class Consumer:
     def _run(self, connection: Connection, events: list[Event]) -> None:
         ctx = self.context(connection)
         self.handlers.apply(ctx, events)
+        self.stated = self.stated or bool(ctx.stated)
         ctx.write_stated()
 
     def _one_by_one(
@@ -144,6 +156,7 @@ class Consumer:
                         raise
                     store.count_failure(connection, item, repr(failure))
                     break
+        self._call_the_relay()
         return done
 
     def catch_up(self, producer: str, fetch: Fetch) -> int:

@@ -67,17 +67,15 @@ class Relay:
         """Numbers what waits, publishes up to a window of pages, and marks them. Returns how many pages went out."""
         store.number(connection)
         connection.commit()
-        through = store.head(connection).published_through
-        sent = 0
-        while sent < WINDOW_PAGES:
+        head = store.head(connection)
+        through, sent = head.published_through, 0
+        while sent < WINDOW_PAGES and through < head.seq:
             page = store.page_after(connection, self.service, through)
-            if page is None:
-                break
+            assert page is not None
             publisher.send(page.body)
             sent += 1
             through = page.last
-        head = store.head(connection)
-        unsent = store.unsent_since(connection)
+        unsent = None if sent else store.unsent_since(connection)
         connection.commit()
         if sent:
             publisher.confirm()
@@ -87,7 +85,7 @@ class Relay:
             crash_point("log.relay.after_mark")
         self.metrics.log_head.set(head.seq)
         self.metrics.log_published.set(through)
-        self.metrics.unsent_age.set(0 if unsent is None or sent else max(0.0, time.time() - unsent.timestamp()))
+        self.metrics.unsent_age.set(0 if unsent is None else max(0.0, time.time() - unsent.timestamp()))
         return sent
 
 

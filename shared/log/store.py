@@ -41,14 +41,13 @@ def number(connection: Connection) -> int:
 
     Its own short transaction; anybody may run it, and those who run it at once wait for each other.
     """
-    waiting = connection.exec_driver_sql("select exists (select 1 from log.event where seq is null)").scalar_one()
-    if not waiting:
-        return int(connection.exec_driver_sql("select seq from log.head").scalar_one())
-    while True:
-        last = int(connection.exec_driver_sql("select log.number_events(%s)", (NUMBER_AT_MOST,)).scalar_one())
+    last, waiting = connection.exec_driver_sql("select seq, exists (select from log.event where seq is null) from log.head").one()
+    while waiting:
+        before, last = last, connection.exec_driver_sql("select log.number_events(%s)", (NUMBER_AT_MOST,)).scalar_one()
         connection.commit()
-        if not connection.exec_driver_sql("select exists (select 1 from log.event where seq is null)").scalar_one():
-            return last
+        # fewer than were asked for: there were no more
+        waiting = last - before >= NUMBER_AT_MOST
+    return int(last)
 
 
 def head(connection: Connection) -> Head:
@@ -61,18 +60,21 @@ def page_after(connection: Connection, producer: str, after: int, limit: int = P
 
     A page has at most `limit` events and, beyond the first, at most PAGE_BYTES of them.
     """
+    # with the event before the first, which the page names
     rows = connection.exec_driver_sql(
-        "select seq, recorded_at, body from log.event where seq > %s order by seq limit %s", (after, limit)
+        "select e.seq, e.recorded_at, e.body, e.event_id, h.epoch::text from log.event e cross join log.head h "
+        "where e.seq >= %s order by e.seq limit %s",
+        (after, limit + 1),
     ).all()
+    previous_id = ""
+    if after > 0 and rows:
+        previous_id, rows = rows[0][3], rows[1:]
     if not rows:
         return None
-    previous_id = ""
-    if rows[0][0] > 1:
-        previous_id = connection.exec_driver_sql("select event_id from log.event where seq = %s", (rows[0][0] - 1,)).scalar_one()
-    epoch = connection.exec_driver_sql("select epoch::text from log.head").scalar_one()
+    epoch = rows[0][4]
     parts: list[str] = []
     size = last = 0
-    for seq, recorded_at, body in rows:
+    for seq, recorded_at, body, _, _ in rows[:limit]:
         size += len(body)
         if parts and size > PAGE_BYTES:
             break
@@ -96,7 +98,9 @@ def unsent_since(connection: Connection) -> datetime | None:
 
 def number_of(connection: Connection, event_id: str) -> int | None:
     """The number an event of this log has, 0 while it has none, None where there is no such event."""
-    return connection.exec_driver_sql("select coalesce(seq, 0) from log.event where event_id = %s", (event_id,)).scalar_one_or_none()
+    return connection.exec_driver_sql(
+        "select coalesce(seq, 0) from log.event where event_id = %s", (event_id,)
+    ).scalar_one_or_none()
 
 
 TAKING_IN = 7002

@@ -18,6 +18,7 @@ from shared.log import store
 from shared.log.bus import Bus, PageReceiver
 from shared.log.consumer import Consumer, LogForked, Taken
 from shared.log.relay import Relay
+from shared.log.wake import Waker
 from shared.peers import Peers, PeerUnreachable
 from shared.service import Service
 from shared.telemetry import Metrics, log
@@ -37,7 +38,8 @@ class Worker:
         self.database = Database(settings)
         self.peers = peers or Peers(service.name, settings.internal_secret, settings.peers)
         self.metrics = Metrics()
-        self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock)
+        waker = Waker(self.database.log)
+        self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock, waker.call)
         self.stopping = threading.Event()
         self.heard: dict[str, float] = {}
         self.threads: list[threading.Thread] = []

@@ -42,6 +42,7 @@ class Cluster:
     prefix: str
     folder: Path
     replicas: int = 1
+    services: Sequence[str] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
@@ -52,12 +53,12 @@ class Cluster:
         self.ports = {name: [next(ports) for _ in range(self.replicas)] for name in SERVICES}
 
     def start(self) -> None:
-        for name in SERVICES:
+        for name in self.services:
             for replica in range(self.replicas):
                 self.launch("api", name, replica)
                 self.launch("worker", name, replica)
         deadline = time.monotonic() + START_S
-        for name in SERVICES:
+        for name in self.services:
             for port in self.ports[name]:
                 while not self._ready(port):
                     assert time.monotonic() < deadline, f"{name} did not get ready: {self.log_of(f'api {name} 0')}"
@@ -163,7 +164,7 @@ def settled(caller: Caller, services: Sequence[str] = SERVICES, patience_s: floa
             (name, position["producer"]): position["behind"]
             for name, status in statuses.items()
             for position in status["positions"]
-            if position["behind"] != 0
+            if position["behind"] != 0 and position["producer"] in services
         }
         unpublished = [name for name, status in statuses.items() if status["published_through"] < status["head"]]
         quiet = 0 if behind or unpublished else quiet + 1

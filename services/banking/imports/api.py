@@ -20,7 +20,7 @@ routes = Routes("banking_imports", __name__, description="Deposits that were mad
 class ImportRowIn(In):
     source = Text(100, required=True, empty=False, metadata={"description": "the system or file that the external id belongs to"})
     external_id = Text(200, required=True, empty=False)
-    deposited_on = Day(required=True)
+    posting_on = Day(required=True)
     bank_account_id = Id(
         "ban", load_default=None, metadata={"description": "the company's default bank account where none is named"}
     )
@@ -58,7 +58,7 @@ def import_deposits(body: dict[str, Any]) -> dict[str, Any]:
 def _row(row: dict[str, Any]) -> ImportRow:
     wanted = WantedDeposit(
         bank_account_id=row["bank_account_id"],
-        posting_on=row["deposited_on"],
+        posting_on=row["posting_on"],
         receipt_ids=tuple(row["receipt_ids"]),
         fee=row["fee"],
         fee_account=row["fee_account"],

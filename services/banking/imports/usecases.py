@@ -84,7 +84,7 @@ def import_deposits(ctx: Context, rows: Sequence[ImportRow]) -> dict[str, Any]:
         check_bank(books, row.wanted, pointer, findings.faults)
         if closed is not None and row.wanted.posting_on <= closed:
             is_closed = PeriodIsClosed(f"{closed} and all days before it are closed", closed_through=closed.isoformat())
-            findings.faults.add(f"{pointer}/deposited_on", is_closed)
+            findings.faults.add(f"{pointer}/posting_on", is_closed)
         made = prepare(books, row.wanted, row.wanted.receipt_ids, known_receipts, ids[row.key], pointer, findings)
         if made is not None:
             added.append((row, made))

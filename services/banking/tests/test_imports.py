@@ -16,7 +16,7 @@ PATH = "/api/banking/imports/deposits"
 
 
 def row(external_id: str, *receipt_ids: str, day: str = "2026-01-12", **more: Any) -> dict[str, Any]:
-    return {"source": "old-books", "external_id": external_id, "deposited_on": day, "receipt_ids": list(receipt_ids), **more}
+    return {"source": "old-books", "external_id": external_id, "posting_on": day, "receipt_ids": list(receipt_ids), **more}
 
 
 def brought(bank: Bank, *rows: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def test_all_faults_of_all_rows_come_at_once_and_nothing_is_imported(bank: Bank,
 
     assert sorted(problem_pointers(problem)) == [
         ("/rows/1/external_id", "import-repeated"),
-        ("/rows/2/deposited_on", "period-closed"),
+        ("/rows/2/posting_on", "period-closed"),
         ("/rows/3/receipt_ids/0", "deposit-before-receipt"),
         ("/rows/4/receipt_ids/0", "receipt-already-deposited"),
         ("/rows/5/receipt_ids/0", "receipt-unknown"),
@@ -112,10 +112,10 @@ def test_all_faults_of_all_rows_come_at_once_and_nothing_is_imported(bank: Bank,
     [
         ([], "/rows"),
         (
-            [{"source": "s", "external_id": "", "deposited_on": "2026-01-12", "receipt_ids": ["rct_" + "0" * 26]}],
+            [{"source": "s", "external_id": "", "posting_on": "2026-01-12", "receipt_ids": ["rct_" + "0" * 26]}],
             "/rows/0/external_id",
         ),
-        ([{"source": "s", "external_id": "a", "deposited_on": "2026-01-12", "receipt_ids": []}], "/rows/0/receipt_ids"),
+        ([{"source": "s", "external_id": "a", "posting_on": "2026-01-12", "receipt_ids": []}], "/rows/0/receipt_ids"),
         ([{"source": "s", "external_id": "a", "receipt_ids": ["rct_" + "0" * 26]}], "/rows/0/deposited_on"),
     ],
 )
