@@ -65,6 +65,9 @@ class Books:
         """A fresh token: one lives for five minutes."""
         return {"Authorization": f"Bearer {self.at.house.token(self.company.id)}"}
 
+    def picker(self) -> random.Random:
+        return random.Random(time.time_ns())
+
     def invoice(self, pick: random.Random) -> dict[str, Any]:
         return {
             "customer_id": pick.choice(self.customers),
@@ -171,7 +174,7 @@ def measure(rounds: int = 7, seconds: float = 5) -> list[Comparison]:
         )
         at.worker("identity", "billing", "payments", "ledger")
         at.api("ledger")
-        _catch_up(at)
+        at.until_taken_in("ledger", "billing")
         with_workers = interleaved(
             max(1, rounds // 2),
             {
@@ -192,22 +195,6 @@ def measure(rounds: int = 7, seconds: float = 5) -> list[Comparison]:
         beside("invoices imported in bulk", "plain arrays in batches of 500", 0.1),
         Comparison("invoice issued, workers running", "bare Flask: insert one entry", insert, workers, "/s", None),
     ]
-
-
-def _catch_up(at: Stand) -> None:
-    """Waits until payments and ledger have taken in all of billing's log."""
-    deadline = time.monotonic() + 120
-    with at.house.owner("billing") as billing, at.house.owner("ledger") as ledger:
-        while time.monotonic() < deadline:
-            waiting = billing.execute("select count(*) from log.event where seq is null").fetchone()
-            head = billing.execute("select seq from log.head").fetchone()
-            position = ledger.execute("select seq from log.position where producer = 'billing'").fetchone()
-            if waiting == (0,) and head == position:
-                return
-            billing.rollback()
-            ledger.rollback()
-            time.sleep(0.1)
-    raise TimeoutError("the ledger did not take in billing's log")
 
 
 if __name__ == "__main__":

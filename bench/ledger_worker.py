@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import random
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import msgspec
 import psycopg
@@ -55,11 +55,12 @@ class Producer:
                 epoch=self.epoch,
                 previous=before,
                 previous_id=before_id,
-                events=[self._event() for _ in range(PAGE)],
+                events=[self.event() for _ in range(PAGE)],
             )
         )
 
-    def _event(self) -> Envelope:
+    def event(self) -> Envelope:
+        """The next invoice, of one or two lines in turn."""
         self.sequence += 1
         self.last_id = new_id("evt")
         lines = [
@@ -107,7 +108,8 @@ class Plain:
 
     def batch(self) -> int:
         """Adds one batch. Returns how many entries it had."""
-        entries, postings, balances = [], [], {}
+        balances: dict[tuple[str, date], list[int]] = {}
+        entries, postings = [], []
         for _ in range(PAGE):
             self.number += 1
             number, day = self.number, datetime(2026, 1, 1 + self.number % 28, tzinfo=UTC).date()
@@ -121,7 +123,8 @@ class Plain:
                 sums[amount < 0] += abs(amount)
         run = self.connection.execute
         run(
-            "insert into plain_entry select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::date[], %s::text[], %s::text[])",
+            "insert into plain_entry "
+            "select * from unnest(%s::bigint[], %s::text[], %s::text[], %s::date[], %s::text[], %s::text[])",
             [list(column) for column in zip(*entries, strict=True)],
         )
         run(

@@ -13,6 +13,7 @@ from typing import Any
 Request = tuple[str, str, dict[str, str], Any]
 """Method, path, headers, body (JSON or None)."""
 PROCESSES, THREADS = 2, 4
+CLIENTS = PROCESSES * THREADS
 
 
 def load(port: int, requests: Callable[[int], Callable[[], Request | None]], seconds: float) -> tuple[float, list[float]]:

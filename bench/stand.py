@@ -67,6 +67,22 @@ class Stand:
     def base(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port(name)}"
 
+    def until_taken_in(self, service: str, producer: str) -> None:
+        """Waits until the service's worker is at the end of the producer's log."""
+        deadline = time.monotonic() + 120
+        with self.house.owner(service) as reader, self.house.owner(producer) as log:
+            reader.autocommit = log.autocommit = True
+            while time.monotonic() < deadline:
+                unnumbered = log.execute("select exists (select from log.event where seq is null)").fetchone()
+                head = log.execute("select seq from log.head").fetchone()
+                if (
+                    unnumbered == (False,)
+                    and head == reader.execute("select seq from log.position where producer = %s", (producer,)).fetchone()
+                ):
+                    return
+                time.sleep(0.1)
+        raise TimeoutError(f"{service} did not take in the log of {producer}")
+
     @contextmanager
     def bare(self) -> Iterator[int]:
         """The bare app under the same server settings. Gives its port."""
