@@ -13,6 +13,7 @@ from tests.house.code import HERE, ROOT, assembly, calls, files, imports, name_o
 SERVICE_FILES = files("services")
 CODE = [*files("shared"), *SERVICE_FILES]
 SECONDS = {
+    "services/ledger/proofs/usecases.py": "deadline",
     "shared/db.py": "timeouts",
     "shared/http/app.py": "duration of a request",
     "shared/http/auth.py": "instants of tokens",
@@ -28,6 +29,7 @@ SECONDS = {
 }
 """Files that may hold a float: seconds, never money."""
 CLOCKS = {
+    "services/ledger/proofs/usecases.py": "deadline",
     "shared/clock.py": "the clock",
     "shared/ids.py": "the part of an id that sorts by time",
     "shared/http/app.py": "duration of a request",

@@ -19,7 +19,7 @@ BY_CUSTOMER = ("ar", "retention", "prepayments")
 class NoSuchAccount(NotFound):
     """There is no such account in the chart."""
 
-    code = "account-unknown"
+    code = "account-not-found"
 
 
 class AccountExists(Conflict):
@@ -37,7 +37,7 @@ class AccountFillsRole(Conflict):
 class NoSuchRole(NotFound):
     """There is no such role."""
 
-    code = "role-unknown"
+    code = "role-not-found"
 
 
 class RoleUnfit(Invalid):

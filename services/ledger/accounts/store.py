@@ -20,11 +20,11 @@ account_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("code", Text, primary_key=True),
-    Column("name", Text),
-    Column("kind", Text),
+    Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False),
     Column("control", Text),
-    Column("active", Boolean),
-    Column("created_at", DateTime(timezone=True)),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
 )
 
 role_table = Table(
@@ -32,10 +32,12 @@ role_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("role", Text, primary_key=True),
-    Column("account", Text),
+    Column("account", Text, nullable=False),
 )
 
-chart_table = Table("chart", metadata, Column("company_id", BigInteger, primary_key=True), Column("version", Uuid))
+chart_table = Table(
+    "chart", metadata, Column("company_id", BigInteger, primary_key=True), Column("version", Uuid, nullable=False)
+)
 
 
 @dataclass(frozen=True, slots=True)

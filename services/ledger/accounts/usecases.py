@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from services.ledger.accounts import domain, store
 from services.ledger.accounts.domain import DEFAULT_CHART, NewAccount
-from shared.accounts import Account
+from shared.accounts import Account, AccountUnknown
 from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.ledger import ROLES, AccountChanged, AccountCreated, RoleAssigned
@@ -18,7 +18,7 @@ def open_books(ctx: Context, events: Iterable[Event]) -> None:
 
     Usually on identity's news of a company; on a document's, where that came in first.
     """
-    first = {}
+    first: dict[int, Event] = {}
     for event in events:
         first.setdefault(event.company_id, event)
     new = store.claim_companies(ctx.session, first)
@@ -82,7 +82,7 @@ def change_account(ctx: Context, code: str, name: str | None, active: bool | Non
 def assign_role(ctx: Context, role: str, code: str) -> Account:
     """Lets an account fill a role from the next event on; entries that are posted stay where they are.
 
-    Raises NoSuchRole, NoSuchAccount's fault, RoleUnfit, RoleInUse (a control account with postings keeps its role).
+    Raises NoSuchRole, AccountUnknown, RoleUnfit, RoleInUse (a control account with postings keeps its role).
     """
     if role not in ROLES:
         raise domain.NoSuchRole(f"there is no role {role}; roles are {', '.join(ROLES)}", role=role)
@@ -90,7 +90,7 @@ def assign_role(ctx: Context, role: str, code: str) -> Account:
     account = store.accounts(ctx.session, ctx.company_id, [code]).get(code)
     with Faults() as faults:
         if account is None:
-            faults.add("/account", domain.NoSuchAccount(f"there is no account {code} in the chart", account=code))
+            faults.add("/account", AccountUnknown(f"there is no account {code} in the chart", account=code))
     assert account is not None
     domain.check_role(role, account)
     if filled_by == code:

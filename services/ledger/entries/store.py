@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -35,8 +35,8 @@ chain_head_table = Table(
     "chain_head",
     metadata,
     Column("company_id", BigInteger, primary_key=True),
-    Column("number", BigInteger),
-    Column("hash", LargeBinary),
+    Column("number", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )
 
 entry_table = Table(
@@ -44,21 +44,21 @@ entry_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("number", BigInteger, primary_key=True),
-    Column("event_id", Text),
-    Column("producer", Text),
-    Column("sequence", BigInteger),
-    Column("kind", Text),
-    Column("document_id", Text),
-    Column("document", Text),
-    Column("subject", Text),
-    Column("currency", Text),
-    Column("occurred_on", Date),
-    Column("posting_on", Date),
-    Column("recorded_at", DateTime(timezone=True)),
-    Column("description", Text),
+    Column("event_id", Text, nullable=False),
+    Column("producer", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Column("posting_on", Date, nullable=False),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    Column("description", Text, nullable=False),
     Column("reverses", Text),
-    Column("posting_count", Integer),
-    Column("hash", LargeBinary),
+    Column("posting_count", Integer, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )
 
 posting_table = Table(
@@ -67,13 +67,13 @@ posting_table = Table(
     Column("company_id", BigInteger, primary_key=True),
     Column("entry_number", BigInteger, primary_key=True),
     Column("line", Integer, primary_key=True),
-    Column("account", Text),
-    Column("side", Text),
-    Column("amount", BigInteger),
+    Column("account", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
     Column("customer_id", Text),
     Column("document_id", Text),
-    Column("currency", Text),
-    Column("posting_on", Date),
+    Column("currency", Text, nullable=False),
+    Column("posting_on", Date, nullable=False),
 )
 
 balance_table = Table(
@@ -83,8 +83,8 @@ balance_table = Table(
     Column("account", Text, primary_key=True),
     Column("currency", Text, primary_key=True),
     Column("on_day", Date, primary_key=True),
-    Column("debit", BigInteger),
-    Column("credit", BigInteger),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
 )
 
 customer_balance_table = Table(
@@ -94,8 +94,8 @@ customer_balance_table = Table(
     Column("account", Text, primary_key=True),
     Column("currency", Text, primary_key=True),
     Column("customer_id", Text, primary_key=True),
-    Column("debit", BigInteger),
-    Column("credit", BigInteger),
+    Column("debit", BigInteger, nullable=False),
+    Column("credit", BigInteger, nullable=False),
 )
 
 
@@ -223,9 +223,9 @@ def add(session: Connection, batch: Batch) -> None:
         _add_sums(session, ADD_CUSTOMER_BALANCES, batch.customer_balances)
 
 
-def _add_sums(session: Connection, statement: str, sums: dict[tuple[int, str, str, object], list[int]]) -> None:
+def _add_sums(session: Connection, statement: str, sums: Mapping[tuple[int, str, str, Any], list[int]]) -> None:
     # sorted, so that two who add at once wait for each other and never deadlock
-    keys = sorted(sums)  # type: ignore[type-var]
+    keys = sorted(sums)
     companies, accounts, currencies, of = zip(*keys, strict=True)
     session.exec_driver_sql(
         statement,

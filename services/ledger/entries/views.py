@@ -14,10 +14,10 @@ from shared.errors import NotFound
 class NoSuchEntry(NotFound):
     """There is no such journal entry; perhaps its event has not been posted yet."""
 
-    code = "entry-unknown"
+    code = "entry-not-found"
 
 
-def summary(row: Mapping[str, Any]) -> dict[str, Any]:
+def summary(row: Mapping[Any, Any]) -> dict[str, Any]:
     """An entry as a list shows it."""
     return {
         **row,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from shared.errors import Conflict, Faults, Invalid, NotFound
-from shared.money import Money
+from shared.money import CurrencyMismatch, Money
 
 
 class EntryUnbalanced(Invalid):
@@ -16,22 +16,16 @@ class EntryUnbalanced(Invalid):
     code = "entry-unbalanced"
 
 
-class CurrenciesMixed(Invalid):
-    """A manual entry has one currency."""
-
-    code = "currency-mismatch"
-
-
 class NoSuchManualEntry(NotFound):
     """There is no such manual entry."""
 
-    code = "manual-entry-unknown"
+    code = "manual-entry-not-found"
 
 
 class ManualEntryExists(Conflict):
     """This id stands for another manual entry already; take a new one."""
 
-    code = "already-exists"
+    code = "manual-entry-exists"
 
 
 class AlreadyReversed(Conflict):
@@ -59,7 +53,7 @@ def check_lines(lines: Sequence[ManualLine], faults: Faults) -> None:
     currency = lines[0].amount.currency
     foreign = [place for place, line in enumerate(lines) if line.amount.currency != currency]
     for place in foreign:
-        refusal = CurrenciesMixed(f"must be {currency} like the first line's", currency=currency)
+        refusal = CurrencyMismatch(f"must be {currency} like the first line's", currency=currency)
         faults.add(f"/lines/{place}/amount/currency", refusal)
     debits = sum(line.amount.minor for line in lines if line.side == "debit")
     credits = sum(line.amount.minor for line in lines if line.side == "credit")

@@ -18,13 +18,13 @@ manual_entry_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("currency", Text),
-    Column("description", Text),
-    Column("occurred_on", Date),
-    Column("posting_on", Date),
-    Column("event_id", Text),
-    Column("posted_by", Text),
-    Column("posted_at", DateTime(timezone=True)),
+    Column("currency", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("occurred_on", Date, nullable=False),
+    Column("posting_on", Date, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("posted_by", Text, nullable=False),
+    Column("posted_at", DateTime(timezone=True), nullable=False),
 )
 
 manual_entry_line_table = Table(
@@ -33,10 +33,10 @@ manual_entry_line_table = Table(
     Column("company_id", BigInteger, primary_key=True),
     Column("manual_entry_id", Text, primary_key=True),
     Column("line", Integer, primary_key=True),
-    Column("account", Text),
-    Column("side", Text),
-    Column("amount", BigInteger),
-    Column("memo", Text),
+    Column("account", Text, nullable=False),
+    Column("side", Text, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("memo", Text, nullable=False),
 )
 
 manual_entry_reversal_table = Table(
@@ -44,12 +44,12 @@ manual_entry_reversal_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("manual_entry_id", Text, primary_key=True),
-    Column("occurred_on", Date),
-    Column("posting_on", Date),
-    Column("reason", Text),
-    Column("event_id", Text),
-    Column("reversed_by", Text),
-    Column("reversed_at", DateTime(timezone=True)),
+    Column("occurred_on", Date, nullable=False),
+    Column("posting_on", Date, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("event_id", Text, nullable=False),
+    Column("reversed_by", Text, nullable=False),
+    Column("reversed_at", DateTime(timezone=True), nullable=False),
 )
 
 

@@ -35,13 +35,13 @@ class ClosingUnderWay(Conflict):
 class NoSuchClosing(NotFound):
     """There is no such closing."""
 
-    code = "closing-unknown"
+    code = "closing-not-found"
 
 
 class ClosingExists(Conflict):
     """This id stands for another closing already; take a new one."""
 
-    code = "already-exists"
+    code = "closing-exists"
 
 
 class ClosingEnded(Conflict):

@@ -14,14 +14,14 @@ period_close_table = Table(
     metadata,
     Column("company_id", BigInteger, primary_key=True),
     Column("id", Text, primary_key=True),
-    Column("through", Date),
-    Column("state", Text),
-    Column("asked_by", Text),
-    Column("asked_at", DateTime(timezone=True)),
-    Column("expires_at", DateTime(timezone=True)),
-    Column("waits_for", Text),
+    Column("through", Date, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("waits_for", Text, nullable=False),
     Column("ended_at", DateTime(timezone=True)),
-    Column("reason", Text),
+    Column("reason", Text, nullable=False),
 )
 
 period_answer_table = Table(
@@ -30,8 +30,8 @@ period_answer_table = Table(
     Column("company_id", BigInteger, primary_key=True),
     Column("close_id", Text, primary_key=True),
     Column("service", Text, primary_key=True),
-    Column("sequence", BigInteger),
-    Column("answered_at", DateTime(timezone=True)),
+    Column("sequence", BigInteger, nullable=False),
+    Column("answered_at", DateTime(timezone=True), nullable=False),
 )
 
 

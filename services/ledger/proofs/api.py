@@ -62,14 +62,9 @@ def proofs() -> dict[str, Any]:
     context = ctx()
     found = usecases.prove(context, current_app.extensions["duebook"].peers)
     at = context.clock.now()
-    answer = {
-        "id": new_id("prf"),
-        "state": overall(proof.state for proof in found).value,
-        "proved_at": at,
-        "proofs": [_shown(proof) for proof in found],
-    }
-    store.add_proof(context.session, context.company_id, answer["id"], answer["state"], at, context.actor, answer["proofs"])
-    return answer
+    proof_id, state, shown = new_id("prf"), overall(proof.state for proof in found).value, [_shown(proof) for proof in found]
+    store.add_proof(context.session, context.company_id, proof_id, state, at, context.actor, shown)
+    return {"id": proof_id, "state": state, "proved_at": at, "proofs": shown}
 
 
 @routes.get("/proofs/history", permission="ledger.proof.read")

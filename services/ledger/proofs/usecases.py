@@ -141,7 +141,6 @@ def prove_chain(ctx: Context, parked: list[str]) -> Proof:
     proof = Proof(CHAIN.code, CHAIN.title, State.GREEN)
     number, hash_ = chain.checkpoint(ctx.session, ctx.company_id)
     found = verify(ctx.session, ctx.company_id, number, hash_, CHAIN_STEP)
-    last, _ = chain.chain_head(ctx.session, ctx.company_id)
     if found.number > number:
         chain.move_checkpoint(ctx.session, ctx.company_id, found.number, found.hash)
     wrong = [f"entry {fault.number}: {fault.detail}" for fault in found.faults]
@@ -153,8 +152,8 @@ def prove_chain(ctx: Context, parked: list[str]) -> Proof:
         wrong.append(f"events wait for a person: {_listed(parked)}")
     if wrong:
         proof.state, proof.reason = State.RED, "; ".join(wrong)
-    elif found.number < last:
-        proof.state, proof.reason = State.UNKNOWN, f"verified through entry {found.number} of {last}; ask again to go on"
+    elif found.number < found.last:
+        proof.state, proof.reason = State.UNKNOWN, f"verified through entry {found.number} of {found.last}; ask again to go on"
     proof.clock = {"entry": found.number}
     return proof
 

@@ -25,7 +25,8 @@ def trial_balance(ctx: Context, as_of: date | None) -> dict[str, Any]:
     A balance is a debit or a credit; the totals of both columns are equal, whatever the date.
     """
     day = as_of or ctx.today()
-    items, totals = [], {}
+    items: list[dict[str, Any]] = []
+    totals: dict[str, list[int]] = {}
     for row in store.trial_balance(ctx.session, ctx.company_id, day):
         items.append({"code": row.code, "name": row.name, "kind": row.kind, "control": row.control, **_standing(row)})
         of_currency = totals.setdefault(row.currency, [0, 0, 0, 0])

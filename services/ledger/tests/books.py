@@ -86,7 +86,7 @@ class Books:
     def invoice(self, amount: Money, day: str = "2026-01-10", **more: Any) -> InvoiceIssued:
         """What billing states of an invoice with one line; the ledger has not heard of it yet."""
         given = {"invoice_id": new_id("inv"), "customer_id": new_id("cus"), "number": "INV-1", **more}
-        dated = {"occurred_on": iso(day), "posting_on": iso(day), "issued_on": iso(day), "due_on": iso(day)}
+        dated: dict[str, Any] = {"occurred_on": iso(day), "posting_on": iso(day), "issued_on": iso(day), "due_on": iso(day)}
         lines = [InvoiceLine(line=1, description="Work", amount=amount.minor)]
         return InvoiceIssued(currency=amount.currency, total=amount.minor, lines=lines, **dated, **given)
 

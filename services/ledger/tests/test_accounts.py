@@ -134,10 +134,10 @@ def test_a_role_is_filled_only_by_an_account_of_its_kind(books: Books) -> None:
 
 def test_a_role_or_account_that_is_not_there_is_named(books: Books) -> None:
     put, get = "PUT", "GET"
-    books.company.refused("/api/ledger/roles/luck", {"account": "4000"}, method=put, status=404, problem="role-unknown")
+    books.company.refused("/api/ledger/roles/luck", {"account": "4000"}, method=put, status=404, problem="role-not-found")
     books.company.refused("/api/ledger/roles/sales", {"account": "9"}, method=put, status=422, problem="account-unknown")
-    books.company.refused("/api/ledger/accounts/9", {"name": "x"}, method="PATCH", status=404, problem="account-unknown")
-    books.company.refused("/api/ledger/accounts/9", method=get, status=404, problem="account-unknown")
+    books.company.refused("/api/ledger/accounts/9", {"name": "x"}, method="PATCH", status=404, problem="account-not-found")
+    books.company.refused("/api/ledger/accounts/9", method=get, status=404, problem="account-not-found")
 
 
 def test_the_chart_is_changed_only_with_its_permissions(books: Books) -> None:

@@ -326,14 +326,14 @@ def test_entries_are_found_by_document_event_and_date(books: Books) -> None:
 
 
 def test_an_entry_that_is_not_there_is_not_found(books: Books) -> None:
-    books.company.refused(f"/api/ledger/entries/{new_id('je')}", method="GET", status=404, problem="entry-unknown")
+    books.company.refused(f"/api/ledger/entries/{new_id('je')}", method="GET", status=404, problem="entry-not-found")
 
 
 def test_another_companys_entry_is_not_found(books: Books) -> None:
     entry = books.issued()
     stranger = books.house.company()
 
-    stranger.refused(f"/api/ledger/entries/{entry}", method="GET", status=404, problem="entry-unknown")
+    stranger.refused(f"/api/ledger/entries/{entry}", method="GET", status=404, problem="entry-not-found")
 
 
 def test_reading_the_journal_needs_its_permission(books: Books) -> None:

@@ -110,7 +110,7 @@ def test_another_entry_under_the_same_id_is_refused(books: Books) -> None:
     known = new_id("man")
     books.company.post(PATH, entry(id=known))
 
-    books.company.refused(PATH, entry(id=known) | {"description": "Another"}, status=409, problem="already-exists")
+    books.company.refused(PATH, entry(id=known) | {"description": "Another"}, status=409, problem="manual-entry-exists")
 
 
 def test_an_entry_without_an_idempotency_key_is_refused(books: Books) -> None:
@@ -171,8 +171,8 @@ def test_a_reversal_is_never_dated_before_its_entry(books: Books) -> None:
 def test_an_entry_that_is_not_there_is_not_reversed(books: Books) -> None:
     missing = f"{PATH}/{new_id('man')}"
 
-    books.company.refused(f"{missing}/reverse", {"reason": "x"}, status=404, problem="manual-entry-unknown")
-    books.company.refused(missing, method="GET", status=404, problem="manual-entry-unknown")
+    books.company.refused(f"{missing}/reverse", {"reason": "x"}, status=404, problem="manual-entry-not-found")
+    books.company.refused(missing, method="GET", status=404, problem="manual-entry-not-found")
 
 
 def test_a_closed_period_takes_no_manual_entry_and_no_reversal(books: Books) -> None:

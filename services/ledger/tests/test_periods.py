@@ -128,7 +128,7 @@ def test_one_closing_at_a_time(company: Company) -> None:
 
     company.refused(PATH, {"through": "2026-01-11"}, status=409, problem="closing-under-way")
     assert company.call("POST", PATH, {**THROUGH, "id": asked["id"]}).json()["id"] == asked["id"]
-    company.refused(PATH, {"through": "2026-01-11", "id": asked["id"]}, status=409, problem="already-exists")
+    company.refused(PATH, {"through": "2026-01-11", "id": asked["id"]}, status=409, problem="closing-exists")
     company.post(f"{PATH}/{asked['id']}/cancel", {"reason": "x"})
 
 
@@ -205,8 +205,8 @@ def test_closings_are_listed_newest_first(house: House, company: Company) -> Non
 def test_a_closing_that_is_not_there_is_not_found(company: Company) -> None:
     missing = f"{PATH}/{new_id('pcl')}"
 
-    company.refused(missing, method="GET", status=404, problem="closing-unknown")
-    company.refused(f"{missing}/cancel", {"reason": "x"}, status=404, problem="closing-unknown")
+    company.refused(missing, method="GET", status=404, problem="closing-not-found")
+    company.refused(f"{missing}/cancel", {"reason": "x"}, status=404, problem="closing-not-found")
 
 
 def test_closing_is_a_right_of_its_own(company: Company) -> None:

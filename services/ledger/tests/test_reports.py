@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from services.ledger.tests.books import Books
 from shared.money import Money
 from shared.testing import usd, wire
@@ -50,9 +52,10 @@ def test_an_accounts_postings_run_by_date_and_their_balance_is_right_on_every_pa
     for day, amount in (("2026-01-12", "3.00"), ("2026-01-10", "1.00"), ("2026-01-12", "4.00"), ("2026-01-11", "2.00")):
         books.issued(usd(amount), day)
 
-    pages, cursor = [], None
+    pages: list[Any] = []
+    cursor = None
     while True:
-        more = {"cursor": cursor} if cursor else {}
+        more: dict[str, Any] = {"cursor": cursor} if cursor else {}
         page = books.company.get("/api/ledger/accounts/4000/postings", limit=1, **more)
         pages.append(page)
         if not (cursor := page["next_cursor"]):
@@ -100,7 +103,7 @@ def test_a_cursor_that_is_none_is_refused(books: Books) -> None:
 
 
 def test_postings_of_an_account_that_is_not_there_are_not_found(books: Books) -> None:
-    books.company.refused("/api/ledger/accounts/77/postings", method="GET", status=404, problem="account-unknown")
+    books.company.refused("/api/ledger/accounts/77/postings", method="GET", status=404, problem="account-not-found")
 
 
 def test_reports_need_their_permission(books: Books) -> None:

@@ -34,7 +34,7 @@ class VerificationOut(Out):
     faults = fields.List(fields.Nested(ChainFaultOut), required=True)
 
 
-@routes.get("/verification", permission="ledger.verification.run")
+@routes.get("/verification", permission="ledger.verification.read")
 @routes.arguments(VerificationQuery, location="query")
 @routes.response(200, VerificationOut)
 def verification(query: dict[str, Any]) -> dict[str, Any]:

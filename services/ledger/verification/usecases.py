@@ -21,11 +21,13 @@ class ChainFault:
 
 @dataclass(slots=True)
 class Verified:
-    """`checked` entries up to `number`, whose hash is `hash`; `faults` is empty where all of them are whole."""
+    """`checked` entries up to `number`, whose hash is `hash`, of the `last` that there was; `faults` is empty where all of
+    them are whole."""
 
     checked: int
     number: int
     hash: bytes
+    last: int
     faults: list[ChainFault] = field(default_factory=list)
 
 
@@ -37,7 +39,7 @@ def verify(session: Connection, company_id: int, after: int, previous: bytes, at
     """
     last, head_hash = store.chain_head(session, company_id)
     through = min(last, after + at_most)
-    result = Verified(0, after, previous)
+    result = Verified(0, after, previous, last)
     for entry, posting_count, stored, postings in store.entries_between(session, company_id, after, through):
         detail = _fault(entry, result.number, posting_count, postings)
         computed = chained(result.hash, entry, instant(entry.recorded_at), [store.posting_of(row) for row in postings])
