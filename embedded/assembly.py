@@ -75,5 +75,6 @@ class Assembly:
     def close(self) -> None:
         for app in self.apps.values():
             state = app.extensions["duebook"]
+            state.waker.close()
             state.database.close()
             state.peers.close()

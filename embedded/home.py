@@ -8,6 +8,7 @@ logs/                what web and worker processes say
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -21,7 +22,7 @@ from embedded.assembly import Assembly
 from shared.clock import clock_from_environment
 from shared.config import SERVICES
 from shared.db import ROLES, provision
-from shared.migrations import upgrade
+from shared.migrations import ROOT, upgrade
 
 PREFIX = "duebook_"
 
@@ -74,13 +75,16 @@ class Home:
             for name, passwords in self.secrets["passwords"].items()
         }
 
-    def prepare_databases(self, admin_url: str) -> dict[str, dict[str, str]]:
-        """Creates what is missing and brings every database to its newest migration. Returns the URLs."""
+    def prepare_databases(self, admin_url: str) -> None:
+        """Creates what is missing and brings every database to its newest migration; at once where that was done already."""
+        done, state = self.path / "postgres" / "migrated", _migrations()
+        if done.exists() and done.read_text() == state:
+            return
         urls = self.database_urls(admin_url)
         for name in SERVICES:
             provision(admin_url, name, PREFIX, self.secrets["passwords"][name])
             upgrade(name, urls[name]["owner"])
-        return urls
+        done.write_text(state)
 
     def write_running(self, url: str, admin_url: str) -> None:
         draft = self.path / "running.new"
@@ -113,3 +117,9 @@ class Home:
             clock=clock_from_environment(),
             pool_size=pool_size,
         )
+
+
+def _migrations() -> str:
+    """Changes with any migration, and with what migrations are made of."""
+    files = [*ROOT.glob("services/*/migrations/*.py"), *ROOT.glob("shared/migrations/*.py")]
+    return hashlib.sha256(b"".join(file.read_bytes() for file in sorted(files))).hexdigest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,9 +11,12 @@ from tests.integration.cluster import Cluster
 from tests.product import House, random_prefix
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster(
-    house: House, database_urls: dict[str, dict[str, str]], broker_found: Found, tmp_path: Path
+    shared_house: House,
+    database_urls: dict[str, dict[str, str]],
+    broker_found: Found,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Cluster]]:
     """Makes a cluster over the run's databases, which then has them to itself."""
     if not broker_found.url.startswith("amqp"):
@@ -22,8 +24,9 @@ def cluster(
     made: list[Cluster] = []
 
     def start(**options: object) -> Cluster:
-        house.rest()
-        cluster = Cluster(database_urls, broker_found.url, random_prefix().rstrip("_"), tmp_path, **options)  # type: ignore[arg-type]
+        shared_house.rest()
+        folder = tmp_path_factory.mktemp("cluster")
+        cluster = Cluster(database_urls, broker_found.url, random_prefix().rstrip("_"), folder, **options)  # type: ignore[arg-type]
         made.append(cluster)
         cluster.start()
         return cluster

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from shared.config import SERVICES
 from shared.testing import usd, wire
@@ -188,15 +189,28 @@ def run_clients(cluster: Cluster, token: Callable[[], str], operations: int) -> 
     return shop, proofs
 
 
+@pytest.fixture(scope="module")
+def running(cluster: Callable[..., Cluster]) -> Cluster:
+    """Two replicas of each API and of each worker."""
+    return cluster(replicas=2)
+
+
+def new_company(house: House, running: Cluster) -> int:
+    """A company that every service of the cluster knows."""
+    company_id = house.company_elsewhere()
+    settled(Caller(running, house.token(company_id), 1))
+    return company_id
+
+
 def test_500_operations_by_eight_clients_leave_every_proof_green_and_no_conflict_unsettled(
-    house: House, cluster: Callable[..., Cluster]
+    shared_house: House, running: Cluster
 ) -> None:
-    company = house.company()
-    running = cluster(replicas=2)
+    house = shared_house
+    company_id = new_company(house, running)
 
-    shop, proofs = run_clients(running, lambda: house.token(company.id), OPERATIONS)
+    shop, proofs = run_clients(running, lambda: house.token(company_id), OPERATIONS)
 
-    caller = Caller(running, house.token(company.id), 1)
+    caller = Caller(running, house.token(company_id), 1)
     statuses = settled(caller)
     print(dict(shop.answers), f"{len(proofs)} proofs")
     assert not shop.strange, shop.strange[0]
@@ -211,11 +225,8 @@ def test_500_operations_by_eight_clients_leave_every_proof_green_and_no_conflict
     assert over_applied == []
 
 
-def test_when_the_active_worker_dies_the_other_takes_over_within_seconds(house: House, cluster: Callable[..., Cluster]) -> None:
-    company = house.company()
-    running = cluster(replicas=2)
-    caller = Caller(running, house.token(company.id), 1)
-    settled(caller)
+def test_when_the_active_worker_dies_the_other_takes_over_within_seconds(shared_house: House, running: Cluster) -> None:
+    caller = Caller(running, shared_house.token(new_company(shared_house, running)), 1)
 
     for replica in (0, 1):
         running.kill(f"worker ledger {replica}")
