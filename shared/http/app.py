@@ -41,7 +41,7 @@ class FastJson(JSONProvider):
     def loads(self, s: str | bytes, **_: Any) -> Any:
         try:
             return msgspec.json.decode(s)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:  # the latter where it is nested too deep
             raise ValueError(str(error)) from error
 
 

@@ -73,7 +73,7 @@ class Listing:
         name = query["sort"].lstrip("-")
         column = self.sorts[name]
         if query.get("cursor"):
-            value, key = _opened(query["cursor"], query["sort"], column)
+            value, key = _opened(query["cursor"], query["sort"], column, self.key)
             beyond = (column < value, column == value, self.key < key) if descending else (column > value, column == value, self.key > key)
             select = select.where(or_(beyond[0], and_(beyond[1], beyond[2])))
         order = (column.desc(), self.key.desc()) if descending else (column, self.key)
@@ -87,16 +87,20 @@ def _closed(sort: str, value: Any, key: Any) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode([sort, value, key])).decode().rstrip("=")
 
 
-def _opened(cursor: str, sort: str, column: ColumnElement[Any]) -> tuple[Any, Any]:
+def _opened(cursor: str, sort: str, column: ColumnElement[Any], key_column: ColumnElement[Any]) -> tuple[Any, Any]:
     try:
         made_for, value, key = msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        kind = column.type.python_type
         if made_for != sort:
             raise ValueError("another sort")
-        if kind in (date, datetime):
-            value = kind.fromisoformat(value)
-        elif not isinstance(value, kind):
-            raise ValueError("another type")
-        return value, key
+        return _value_of(value, column), _value_of(key, key_column)
     except (ValueError, TypeError, msgspec.DecodeError, ValidationError, NotImplementedError):
         raise CursorUnusable(pointer="/cursor") from None
+
+
+def _value_of(value: Any, column: ColumnElement[Any]) -> Any:
+    kind = column.type.python_type
+    if kind in (date, datetime):
+        return kind.fromisoformat(value)
+    if not isinstance(value, kind):
+        raise ValueError("another type")
+    return value

@@ -39,6 +39,13 @@ class TooBusy(Unavailable):
     code = "too-busy"
 
 
+class InternalError(Refusal):
+    """The service failed, and it was not the request's fault."""
+
+    code = "internal-error"
+    status = 500
+
+
 class FaultOut(Out):
     pointer = fields.String(required=True, metadata={"description": "JSON pointer (RFC 6901) into the body"})
     detail = fields.String(required=True)
@@ -169,8 +176,7 @@ def register_problems(app: Flask) -> None:
         refusal = refusal_of(error)
         if refusal is None:
             log.error("request.failed", path=request.path, method=request.method, exc_info=error)
-            refusal = Refusal(f"This is a defect of the service and was recorded; quote {getattr(g, 'request_id', '')}.")
-            refusal.status, refusal.code = 500, "internal-error"  # type: ignore[misc]
+            refusal = InternalError(f"This is a defect of the service and was recorded; quote {getattr(g, 'request_id', '')}.")
         response = problem(refusal)
         if isinstance(error, HTTPException) and getattr(error, "valid_methods", None):
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))  # type: ignore[attr-defined]

@@ -23,6 +23,7 @@ class Waker:
         self.wanted = threading.Event()
         self.thread: threading.Thread | None = None
         self.lock = threading.Lock()
+        self.closed = False
 
     def call(self) -> None:
         if self.thread is None or not self.thread.is_alive():  # also after a fork, where no thread survives
@@ -32,10 +33,19 @@ class Waker:
                     self.thread.start()
         self.wanted.set()
 
+    def close(self) -> None:
+        """Ends the thread, so that the engine can be disposed of for good."""
+        self.closed = True
+        self.wanted.set()
+        if self.thread is not None:
+            self.thread.join(5)
+
     def _run(self) -> None:
         while True:
             self.wanted.wait()
             self.wanted.clear()
+            if self.closed:
+                return
             try:
                 with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
                     connection.exec_driver_sql(f"notify {CHANNEL}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.errors import Invalid
@@ -22,6 +22,8 @@ from shared.money import (
     total,
 )
 from shared.testing import usd
+
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 amounts = st.integers(-LARGEST_AMOUNT, LARGEST_AMOUNT)
 weights = st.lists(st.integers(0, 10**12), min_size=1, max_size=60).filter(any)
@@ -93,6 +95,7 @@ def test_half_a_yen_is_no_amount() -> None:
         Money.parse("0.5", "JPY")
 
 
+@unhurried
 @given(amounts)
 def test_an_amount_reads_as_it_is_written(minor: int) -> None:
     money = Money(minor, "USD")
@@ -121,6 +124,7 @@ def test_long_quotients_are_rounded_once() -> None:
     assert Money.from_decimal(Decimal("90071992547409.914999999999999999"), "USD") == Money(LARGEST_AMOUNT, "USD")
 
 
+@unhurried
 @given(amounts, weights)
 def test_a_split_never_loses_or_makes_a_unit(minor: int, parts: list[int]) -> None:
     shares = Money(minor, "USD").split(parts)
@@ -129,12 +133,14 @@ def test_a_split_never_loses_or_makes_a_unit(minor: int, parts: list[int]) -> No
     assert sum(share.minor for share in shares) == minor
 
 
+@unhurried
 @given(amounts, weights)
 def test_a_share_is_less_than_a_unit_away_from_its_due(minor: int, parts: list[int]) -> None:
     for share, weight in zip(Money(minor, "USD").split(parts), parts, strict=True):
         assert abs(share.minor * sum(parts) - minor * weight) < sum(parts)
 
 
+@unhurried
 @given(amounts, weights)
 def test_a_split_of_a_reversal_mirrors_the_split(minor: int, parts: list[int]) -> None:
     assert Money(-minor, "USD").split(parts) == [-share for share in Money(minor, "USD").split(parts)]
