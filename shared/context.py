@@ -56,12 +56,13 @@ class Context:
         """Today in the company's time zone."""
         return self.clock.today(self.time_zone)
 
-    def state(self, fact: Fact, subject: str, company_id: int | None = None) -> str:
-        """Adds a fact to this service's log, in this transaction. Returns the event's id.
+    def state(self, fact: Fact, subject: str, company_id: int | None = None, event_id: str | None = None) -> str:
+        """Adds a fact to this service's log, in this transaction. Returns the event's id: a new one, or the new one that the
+        caller made to write it down elsewhere first.
 
         Nobody publishes anywhere else: the relay takes committed events from the log.
         """
-        event_id = new_id("evt")
+        event_id = event_id or new_id("evt")
         company = self.company_id if company_id is None else company_id
         body = encode(
             {

@@ -190,6 +190,11 @@ OPEN_ITEM = """
     insert into app.open_item (company_id, invoice_id, customer_id, currency, number, issued_on, due_on, total, balance)
     select company_id, id, customer_id, currency, number, issued_on, due_on, total, total from made
 """
+POSTING = """
+    insert into app.ar_posting (company_id, invoice_id, customer_id, currency, kind, amount, occurred_on, posting_on, document_id,
+        event_id, producer)
+    select company_id, id, customer_id, currency, 'invoice', total, issued_on, posting_on, id, %(event_id)s, 'billing' from made
+"""
 
 
 def add_draft(session: Connection, header: Mapping[str, Any], lines: Sequence[Line]) -> None:
@@ -199,7 +204,7 @@ def add_draft(session: Connection, header: Mapping[str, Any], lines: Sequence[Li
 
 
 def add_issued(session: Connection, header: Mapping[str, Any], lines: Sequence[Line]) -> Row[Any]:
-    """Number, invoice, lines and open item in one statement. Returns series and number."""
+    """Number, invoice, lines, open item and posting in one statement. Returns series and number."""
     return session.exec_driver_sql(
         f"""
         with numbered as ({OUTSIDE_NUMBER if header["number"] else NEXT_NUMBER}),
@@ -207,7 +212,8 @@ def add_issued(session: Connection, header: Mapping[str, Any], lines: Sequence[L
             insert into app.invoice ({HEADER}, series, series_number, number, issued_at, issued_by)
             select {HEADER_VALUES}, n.series, n.series_number, n.number, now(), %(created_by)s from numbered n returning *),
         lines as ({LINES}),
-        opened as ({OPEN_ITEM})
+        opened as ({OPEN_ITEM}),
+        posted as ({POSTING})
         select series, number, created_at, issued_at from made
         """,
         {**header, **line_columns(lines)},
@@ -241,8 +247,8 @@ def delete_draft(session: Connection, company_id: int, invoice_id: str) -> None:
     session.exec_driver_sql("delete from app.invoice where company_id = %s and id = %s", (company_id, invoice_id))
 
 
-def issue_draft(session: Connection, company_id: int, invoice_id: str, number: str | None, actor: str) -> Row[Any]:
-    """Gives the draft its number and opens its item. Returns series and number."""
+def issue_draft(session: Connection, company_id: int, invoice_id: str, number: str | None, event_id: str, actor: str) -> Row[Any]:
+    """Gives the draft its number, opens its item and posts it. Returns series and number."""
     return session.exec_driver_sql(
         f"""
         with numbered as ({OUTSIDE_NUMBER if number else NEXT_NUMBER}),
@@ -250,10 +256,11 @@ def issue_draft(session: Connection, company_id: int, invoice_id: str, number: s
             update app.invoice i set series = n.series, series_number = n.series_number, number = n.number, issued_at = now(),
                 issued_by = %(actor)s
             from numbered n where i.company_id = %(company_id)s and i.id = %(id)s returning i.*),
-        opened as ({OPEN_ITEM})
+        opened as ({OPEN_ITEM}),
+        posted as ({POSTING})
         select series, number from made
         """,
-        {"company_id": company_id, "id": invoice_id, "number": number, "actor": actor},
+        {"company_id": company_id, "id": invoice_id, "number": number, "event_id": event_id, "actor": actor},
     ).one()
 
 

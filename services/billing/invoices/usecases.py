@@ -86,9 +86,10 @@ def create_invoice(ctx: Context, asked: Mapping[str, Any]) -> tuple[dict[str, An
     if not asked["issue"]:
         store.add_draft(ctx.session, header, counted.lines)
         return get_invoice(ctx, header["id"]), True
+    header["event_id"] = new_id("evt")
     made = store.add_issued(ctx.session, header, counted.lines)
     header |= {"number": made.number, "series": made.series, "created_at": made.created_at, "issued_at": made.issued_at}
-    _post(ctx, header, counted.lines)
+    _state_issued(ctx, header, counted.lines)
     return _view(ctx, {**header, "state": "issued", "balance": counted.total, "version": 1}, counted.lines), True
 
 
@@ -120,8 +121,9 @@ def issue_invoice(ctx: Context, invoice_id: str, number: str | None = None) -> d
         _check_party(party, number, faults)
         require_open(ctx, draft["issued_on"], "/issued_on", faults)
         _check_line_accounts(ctx, lines, faults)
-    made = store.issue_draft(ctx.session, ctx.company_id, invoice_id, number, ctx.actor)
-    _post(ctx, {**draft, "number": made.number}, lines)
+    event_id = new_id("evt")
+    made = store.issue_draft(ctx.session, ctx.company_id, invoice_id, number, event_id, ctx.actor)
+    _state_issued(ctx, {**draft, "number": made.number, "event_id": event_id}, lines)
     return get_invoice(ctx, invoice_id)
 
 
@@ -274,8 +276,8 @@ def _draft(ctx: Context, invoice_id: str) -> Mapping[Any, Any]:
     return row
 
 
-def _post(ctx: Context, invoice: Mapping[Any, Any], lines: list[Line]) -> None:
-    event_id = ctx.state(
+def _state_issued(ctx: Context, invoice: Mapping[Any, Any], lines: list[Line]) -> None:
+    ctx.state(
         InvoiceIssued(
             **_told(invoice, lines),
             occurred_on=invoice["issued_on"],
@@ -285,15 +287,7 @@ def _post(ctx: Context, invoice: Mapping[Any, Any], lines: list[Line]) -> None:
             customer_reference=invoice["customer_reference"],
         ),
         subject=invoice["id"],
-    )
-    receivables.add_own_posting(
-        ctx.session,
-        kind="invoice",
-        amount=invoice["total"],
-        occurred_on=invoice["issued_on"],
-        posting_on=invoice["posting_on"],
-        event_id=event_id,
-        **_owed_by(ctx, invoice),
+        event_id=invoice["event_id"],
     )
 
 

@@ -209,17 +209,18 @@ def balances_of(session: Connection, company_id: int, customer_id: str, first: d
 
 
 def summary_of(session: Connection, company_id: int, customer_id: str, today: date) -> list[RowMapping]:
-    """What a customer owes now, per currency."""
-    rows = session.execute(
-        text(
-            """
-            select currency, sum(balance)::bigint as balance, coalesce(sum(balance) filter (where due_on < :today),
-                0)::bigint as overdue,
-                count(*) as open_invoices, min(due_on) as oldest_due_on
-            from app.open_item where company_id = :company and customer_id = :customer and balance <> 0
-            group by currency order by currency
-            """
-        ),
+    """What a customer owes now, a row for each currency; one row without a currency where nothing is owed, none where there
+    is no such customer."""
+    rows = session.exec_driver_sql(
+        """
+        select c.code, c.name, o.currency, sum(o.balance)::bigint as balance,
+            coalesce(sum(o.balance) filter (where o.due_on < %(today)s), 0)::bigint as overdue,
+            count(*) as open_invoices, min(o.due_on) as oldest_due_on
+        from app.customer c left join app.open_item o
+            on o.company_id = %(company)s and o.customer_id = c.id and o.balance <> 0
+        where c.company_id = %(company)s and c.id = %(customer)s
+        group by c.code, c.name, o.currency order by o.currency
+        """,
         {"company": company_id, "customer": customer_id, "today": today},
     )
     return list(rows.mappings())

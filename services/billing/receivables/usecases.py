@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from services.billing.customers.usecases import get_customer
+from services.billing.customers.usecases import CustomerUnknown, get_customer
 from services.billing.fields import wire_money
 from services.billing.receivables import store
 from services.billing.receivables.domain import Basis, Bucket, Movement, buckets, overapplied, thresholds
@@ -168,12 +168,14 @@ def customer_ledger(
 
 def customer_balance(ctx: Context, customer_id: str) -> dict[str, Any]:
     """What a customer owes today, per currency. Raises CustomerUnknown."""
-    customer = get_customer(ctx, customer_id)
+    rows = store.summary_of(ctx.session, ctx.company_id, customer_id, ctx.today())
+    if not rows:
+        raise CustomerUnknown()
     return {
         "customer_id": customer_id,
-        "code": customer["code"],
-        "name": customer["name"],
-        "balances": store.summary_of(ctx.session, ctx.company_id, customer_id, ctx.today()),
+        "code": rows[0]["code"],
+        "name": rows[0]["name"],
+        "balances": [row for row in rows if row["currency"] is not None],
     }
 
 
