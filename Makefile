@@ -26,7 +26,7 @@ lint: setup-test ## check style, formatting, import contracts and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/mypy shared
+	$(BIN)/mypy shared services embedded console
 
 bench: setup-test ## measure against the targets
 	@$(BIN)/python -m bench $(ARGS)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from shared.clock import MovedClock
-from tests.product import Company, House, build_databases, drop_databases, random_prefix
 from tests.infrastructure import Found, broker, postgres
+from tests.product import Company, House, build_databases, drop_databases, random_prefix
 
 POSTGRES, BROKER = pytest.StashKey[Found](), pytest.StashKey[Found]()
 
@@ -69,10 +69,10 @@ def shared_house(admin_url: str, database_urls: dict[str, dict[str, str]], clock
 
 
 @pytest.fixture
-def house(shared_house: House, clock: MovedClock) -> Iterator[House]:
+def house(shared_house: House, clock: MovedClock) -> House:
     """All services over the run's databases, the clock back at its beginning."""
     clock.instant = datetime(2026, 1, 15, 12, tzinfo=UTC)
-    yield shared_house
+    return shared_house
 
 
 @pytest.fixture

@@ -92,5 +92,5 @@ def token_for(assembly: Assembly, company: KnownCompany, role: str = "owner") ->
     if role not in BUILT_IN_ROLES:
         raise CompanyUnclear(f"there is no role {role!r}; there are: {', '.join(BUILT_IN_ROLES)}")
     with assembly.app("identity").extensions["duebook"].database.api.begin() as session:
-        origin = "demo" if company.is_demo else "live"
-        return mint_token(session, f"command:{role}", company.id, BUILT_IN_ROLES[role], origin)
+        permissions = BUILT_IN_ROLES[role]
+        return mint_token(session, f"command:{role}", company.id, permissions, "demo" if company.is_demo else "live")

@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 import psycopg
 import structlog
 from environs import Env, EnvError, validate
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.config import Config  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
 from prometheus_client import start_http_server
 from sqlalchemy.exc import OperationalError
 from werkzeug.middleware.proxy_fix import ProxyFix

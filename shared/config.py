@@ -47,10 +47,10 @@ def settings_from_environment(service: str, process: str) -> Settings:
     required = {"api": ("api", "log"), "worker": ("worker", "log")}[process]
     faults: list[str] = []
     with env.prefixed("DUEBOOK_"):
-        urls = {role: env.str(f"{role.upper()}_DATABASE_URL", None if role in required else "") for role in ("api", "worker", "log")}
-        secret = env.str("INTERNAL_SECRET", None)
-        broker = env.str("BROKER_URL", None if process == "worker" else "memory://")
-        peers = env.dict("PEERS", {})
+        urls: dict[str, str] = {role: env.str(f"{role.upper()}_DATABASE_URL", "") for role in ("api", "worker", "log")}
+        secret: str = env.str("INTERNAL_SECRET", "")
+        broker: str = env.str("BROKER_URL", "" if process == "worker" else "memory://")
+        peers: dict[str, str] = env.dict("PEERS", {})
         prefix = env.str("BUS_PREFIX", "duebook")
         pool_size = env.int("POOL_SIZE", 5, validate=lambda n: _positive(n))
         max_body = env.int("MAX_BODY_BYTES", 4 * 1024 * 1024, validate=lambda n: _positive(n))
@@ -61,10 +61,12 @@ def settings_from_environment(service: str, process: str) -> Settings:
         faults += [f"{name}: {' '.join(texts)}" for name, texts in messages.items()]
     for role in required:
         if not urls[role]:
-            faults.append(f"DUEBOOK_{role.upper()}_DATABASE_URL is not set: the URL of the service's database for its {role} role")
-        elif urlsplit(urls[role]).scheme not in ("postgresql", "postgresql+psycopg") or not urlsplit(urls[role]).path.strip("/"):
+            faults.append(f"DUEBOOK_{role.upper()}_DATABASE_URL is not set: the database's URL for the service's {role} role")
+            continue
+        parts = urlsplit(urls[role])
+        if parts.scheme not in ("postgresql", "postgresql+psycopg") or not parts.path.strip("/"):
             faults.append(f"DUEBOOK_{role.upper()}_DATABASE_URL must look like postgresql://role:password@host:5432/database")
-    if not secret or len(secret) < 32:
+    if len(secret) < 32:
         faults.append("DUEBOOK_INTERNAL_SECRET must be set to at least 32 characters, the same for every service")
     if not broker:
         faults.append("DUEBOOK_BROKER_URL is not set: amqp://user:password@host:5672/vhost")

@@ -50,6 +50,9 @@ class Context:
     origin: Origin = "live"
     peers: Peers | None = None
     """Given to jobs, which may have to ask other services (a closing asks for their figures)."""
+    gate_passed: bool = False
+    closed: date | None = None
+    """The last closed day, where the transaction has passed the period gate already; see `shared.periods`."""
     stated: list[Stated] = field(default_factory=list)
 
     def today(self) -> date:

@@ -71,7 +71,8 @@ def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job
                 raise
             log.error("job.failed", kind=row.kind, job=row.id, exc_info=error)
             connection.exec_driver_sql(
-                "update app.job set attempts = attempts + 1, last_error = %s, run_after = now() + %s where company_id = %s and id = %s",
+                "update app.job set attempts = attempts + 1, last_error = %s, run_after = now() + %s "
+                "where company_id = %s and id = %s",
                 (repr(error)[:2000], timedelta(seconds=min(LONGEST_DELAY_S, 5 * 2**row.attempts)), row.company_id, row.id),
             )
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -12,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 SECRET_KEYS = frozenset({"password", "token", "authorization", "secret", "api_key", "key"})
 
 
-def _hide_secrets(_: Any, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     return {key: ("[hidden]" if key.lower() in SECRET_KEYS else value) for key, value in event.items()}
 
 
@@ -46,6 +47,8 @@ class Metrics:
         self.request_seconds = Histogram("duebook_request_seconds", "Seconds a request took", ["route"], registry=self.registry)
         self.log_head = Gauge("duebook_log_head", "Last number of this service's log", registry=self.registry)
         self.log_published = Gauge("duebook_log_published_through", "Last number known to be published", registry=self.registry)
-        self.unsent_age = Gauge("duebook_log_unsent_age_seconds", "Age of the oldest event not yet published", registry=self.registry)
+        self.unsent_age = Gauge(
+            "duebook_log_unsent_age_seconds", "Age of the oldest event not yet published", registry=self.registry
+        )
         self.position = Gauge("duebook_position", "Number taken in from a producer", ["producer"], registry=self.registry)
         self.parked = Gauge("duebook_parked_events", "Events that wait for a person", registry=self.registry)

@@ -8,8 +8,6 @@ from typing import Any
 
 from marshmallow import ValidationError, fields
 
-from shared.http.schemas import MoneyField
-
 _DECIMAL = re.compile(r"^-?\d{1,20}(\.\d{1,20})?$")
 
 
@@ -47,13 +45,6 @@ class DecimalText(fields.Decimal):
 
     def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else plain(value)
-
-
-class RowMoney(MoneyField):
-    """Minor units of the row's own `currency`, as money on the wire."""
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
-        return None if value is None else wire_money(value, obj["currency"])
 
 
 def wire_money(amount: int, currency: str) -> dict[str, Any]:

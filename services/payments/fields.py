@@ -6,14 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.payments.invoices.domain import NamedInvoice
-from shared.http.schemas import MoneyField
-
-
-class RowMoney(MoneyField):
-    """Minor units of the row's own `currency`, as money on the wire."""
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return None if value is None else {"amount": value, "currency": obj["currency"]}
 
 
 def named_invoice(body: Mapping[str, Any]) -> NamedInvoice:

@@ -8,7 +8,7 @@ from shared.contracts import Fact, fact
 
 
 @fact("banking.bank_account.created")
-class BankAccountCreated(Fact, kw_only=True):
+class BankAccountCreated(Fact, frozen=True, kw_only=True):
     """A bank account is kept; `account` is its own control account in the chart. Subject: `ban_…`."""
 
     bank_account_id: str
@@ -22,7 +22,7 @@ class DepositItem(msgspec.Struct, frozen=True, kw_only=True):
     amount: int
 
 
-class DepositContent(Fact, kw_only=True):
+class DepositContent(Fact, frozen=True, kw_only=True):
     deposit_id: str
     bank_account_id: str
     account: str
@@ -38,14 +38,14 @@ class DepositContent(Fact, kw_only=True):
 
 
 @fact("banking.deposit.posted")
-class DepositPosted(DepositContent, kw_only=True):
+class DepositPosted(DepositContent, frozen=True, kw_only=True):
     """Receipts were taken to the bank together. Subject: the deposit's id, `dep_…`."""
 
     reference: str = ""
 
 
 @fact("banking.deposit.voided")
-class DepositVoided(DepositContent, kw_only=True):
+class DepositVoided(DepositContent, frozen=True, kw_only=True):
     """The deposit counts no longer: its items that had not been returned, its fee; `reverses` is the event that posted it."""
 
     reverses: str
@@ -53,7 +53,7 @@ class DepositVoided(DepositContent, kw_only=True):
 
 
 @fact("banking.item.returned")
-class ItemReturned(Fact, kw_only=True):
+class ItemReturned(Fact, frozen=True, kw_only=True):
     """A receipt that was voided is taken out of its deposit again, with an entry of its own. Subject: the deposit's id."""
 
     deposit_id: str

@@ -7,7 +7,7 @@ import msgspec
 from shared.contracts import Fact, fact
 
 
-class CustomerState(Fact, kw_only=True):
+class CustomerState(Fact, frozen=True, kw_only=True):
     customer_id: str
     code: str
     name: str
@@ -15,12 +15,12 @@ class CustomerState(Fact, kw_only=True):
 
 
 @fact("billing.customer.created")
-class CustomerCreated(CustomerState, kw_only=True):
+class CustomerCreated(CustomerState, frozen=True, kw_only=True):
     """A customer is known. Subject: the customer's id, `cus_…`."""
 
 
 @fact("billing.customer.changed")
-class CustomerChanged(CustomerState, kw_only=True):
+class CustomerChanged(CustomerState, frozen=True, kw_only=True):
     """The customer's code, name or activity is another."""
 
 
@@ -33,7 +33,7 @@ class InvoiceLine(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
 
 
-class InvoiceContent(Fact, kw_only=True):
+class InvoiceContent(Fact, frozen=True, kw_only=True):
     invoice_id: str
     number: str
     customer_id: str
@@ -47,7 +47,7 @@ class InvoiceContent(Fact, kw_only=True):
 
 
 @fact("billing.invoice.issued")
-class InvoiceIssued(InvoiceContent, kw_only=True):
+class InvoiceIssued(InvoiceContent, frozen=True, kw_only=True):
     """An invoice is owed. `total` = lines + freight + tax. Subject: the invoice's id, `inv_…`."""
 
     due_on: date
@@ -56,7 +56,7 @@ class InvoiceIssued(InvoiceContent, kw_only=True):
 
 
 @fact("billing.invoice.voided")
-class InvoiceVoided(InvoiceContent, kw_only=True):
+class InvoiceVoided(InvoiceContent, frozen=True, kw_only=True):
     """The invoice is owed no longer: content as it was issued, `reverses` is the event that issued it."""
 
     reverses: str
@@ -64,7 +64,7 @@ class InvoiceVoided(InvoiceContent, kw_only=True):
 
 
 @fact("billing.application.overapplied")
-class ApplicationOverapplied(Fact, kw_only=True):
+class ApplicationOverapplied(Fact, frozen=True, kw_only=True):
     """Money was applied to an invoice that no longer owes so much: `amount` of this application did not fit.
 
     Payments displaces it once. Subject: the application's id, `app_…`.

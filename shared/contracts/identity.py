@@ -6,7 +6,7 @@ from shared.contracts import Fact, fact
 
 
 @fact("identity.company.created")
-class CompanyCreated(Fact, kw_only=True):
+class CompanyCreated(Fact, frozen=True, kw_only=True):
     """A company keeps its books here from now on. Subject: `cmp_<company id>`."""
 
     name: str
@@ -15,7 +15,7 @@ class CompanyCreated(Fact, kw_only=True):
 
 
 @fact("identity.company.changed")
-class CompanyChanged(Fact, kw_only=True):
+class CompanyChanged(Fact, frozen=True, kw_only=True):
     """The company's name or time zone is another; its currency never changes."""
 
     name: str
@@ -24,7 +24,7 @@ class CompanyChanged(Fact, kw_only=True):
 
 
 @fact("identity.principal.changed")
-class PrincipalChanged(Fact, kw_only=True):
+class PrincipalChanged(Fact, frozen=True, kw_only=True):
     """Tokens of this user or API key that were issued before `valid_after` no longer count."""
 
     principal: str

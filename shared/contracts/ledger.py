@@ -40,7 +40,7 @@ CONTROLS = (
 """Kinds of control account: they take postings only from the rules that name them."""
 
 
-class AccountState(Fact, kw_only=True):
+class AccountState(Fact, frozen=True, kw_only=True):
     code: str
     name: str
     kind: AccountKind
@@ -49,17 +49,17 @@ class AccountState(Fact, kw_only=True):
 
 
 @fact("ledger.account.created")
-class AccountCreated(AccountState, kw_only=True):
+class AccountCreated(AccountState, frozen=True, kw_only=True):
     """An account is in the company's chart. Subject: `acc_<code>`."""
 
 
 @fact("ledger.account.changed")
-class AccountChanged(AccountState, kw_only=True):
+class AccountChanged(AccountState, frozen=True, kw_only=True):
     """The account's name or activity is another; inactive stops its choice in new documents only."""
 
 
 @fact("ledger.role.assigned")
-class RoleAssigned(Fact, kw_only=True):
+class RoleAssigned(Fact, frozen=True, kw_only=True):
     """The role is filled by this account from now on."""
 
     role: str
@@ -74,7 +74,7 @@ class EntryLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @fact("ledger.manual_entry.posted")
-class ManualEntryPosted(Fact, kw_only=True):
+class ManualEntryPosted(Fact, frozen=True, kw_only=True):
     """A person's own journal entry. Subject: `man_…`."""
 
     manual_entry_id: str
@@ -86,7 +86,7 @@ class ManualEntryPosted(Fact, kw_only=True):
 
 
 @fact("ledger.manual_entry.reversed")
-class ManualEntryReversed(Fact, kw_only=True):
+class ManualEntryReversed(Fact, frozen=True, kw_only=True):
     """A manual entry is mirrored by a new one; `reverses` is the event of the first, `lines` are already mirrored."""
 
     manual_entry_id: str
@@ -99,7 +99,7 @@ class ManualEntryReversed(Fact, kw_only=True):
 
 
 @fact("ledger.period.closing")
-class PeriodClosing(Fact, kw_only=True):
+class PeriodClosing(Fact, frozen=True, kw_only=True):
     """Everybody is asked to stop posting on or before `through`. Subject: `pcl_…`."""
 
     close_id: str
@@ -107,7 +107,7 @@ class PeriodClosing(Fact, kw_only=True):
 
 
 @fact("ledger.period.closed")
-class PeriodClosed(Fact, kw_only=True):
+class PeriodClosed(Fact, frozen=True, kw_only=True):
     """Nothing more is posted on or before `through`."""
 
     close_id: str
@@ -115,7 +115,7 @@ class PeriodClosed(Fact, kw_only=True):
 
 
 @fact("ledger.period.close_cancelled")
-class PeriodCloseCancelled(Fact, kw_only=True):
+class PeriodCloseCancelled(Fact, frozen=True, kw_only=True):
     """The closing was cancelled or expired: posting goes on as before it was asked for."""
 
     close_id: str

@@ -23,7 +23,7 @@ class ReceiptLine(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
 
 
-class ReceiptContent(Fact, kw_only=True):
+class ReceiptContent(Fact, frozen=True, kw_only=True):
     receipt_id: str
     customer_id: str
     currency: str
@@ -37,7 +37,7 @@ class ReceiptContent(Fact, kw_only=True):
 
 
 @fact("payments.receipt.posted")
-class ReceiptPosted(ReceiptContent, kw_only=True):
+class ReceiptPosted(ReceiptContent, frozen=True, kw_only=True):
     """Money was received and set against invoices, prepayments or accounts; the lines sum to `amount`.
 
     Subject: the receipt's id, `rct_…`.
@@ -49,7 +49,7 @@ class ReceiptPosted(ReceiptContent, kw_only=True):
 
 
 @fact("payments.receipt.voided")
-class ReceiptVoided(ReceiptContent, kw_only=True):
+class ReceiptVoided(ReceiptContent, frozen=True, kw_only=True):
     """The receipt counts no longer. `lines` say where its money is at this moment (live applications, also of its
     prepayments, what is left of its prepayments, accounts) and sum to `amount`; `reverses` is the event that posted it."""
 
@@ -66,7 +66,7 @@ class PrepaymentApplication(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @fact("payments.prepayment.applied")
-class PrepaymentApplied(Fact, kw_only=True):
+class PrepaymentApplied(Fact, frozen=True, kw_only=True):
     """Prepaid money of one customer was set against invoices. Subject: `pra_…`."""
 
     prepayment_application_id: str
@@ -79,7 +79,7 @@ class PrepaymentApplied(Fact, kw_only=True):
 
 
 @fact("payments.application.displaced")
-class ApplicationDisplaced(Fact, kw_only=True):
+class ApplicationDisplaced(Fact, frozen=True, kw_only=True):
     """`amount` of an application did not fit its invoice and is a prepayment (`prepayment_id`) of the customer again."""
 
     application_id: str

@@ -5,7 +5,7 @@ from datetime import date
 from shared.contracts import Fact, fact
 
 
-class PeriodStopped(Fact, kw_only=True):
+class PeriodStopped(Fact, frozen=True, kw_only=True):
     """This service posts nothing more on or before `through`; its log up to this event holds all that it did post."""
 
     close_id: str
@@ -13,17 +13,17 @@ class PeriodStopped(Fact, kw_only=True):
 
 
 @fact("billing.period.stopped")
-class BillingPeriodStopped(PeriodStopped, kw_only=True):
+class BillingPeriodStopped(PeriodStopped, frozen=True, kw_only=True):
     pass
 
 
 @fact("payments.period.stopped")
-class PaymentsPeriodStopped(PeriodStopped, kw_only=True):
+class PaymentsPeriodStopped(PeriodStopped, frozen=True, kw_only=True):
     pass
 
 
 @fact("banking.period.stopped")
-class BankingPeriodStopped(PeriodStopped, kw_only=True):
+class BankingPeriodStopped(PeriodStopped, frozen=True, kw_only=True):
     pass
 
 

@@ -53,7 +53,7 @@ class ProblemApi(Api):
         for name in ("DEFAULT_ERROR", *(status.name for status in HTTPStatus)):
             self.spec.components.response(name, {"description": "A problem document", "content": content}, lazy=True)
 
-    def handle_http_exception(self, error: HTTPException) -> Response:  # type: ignore[override]
+    def handle_http_exception(self, error: HTTPException) -> Response:
         refusal = problems.refusal_of(error)
         assert refusal is not None
         answer = problems.problem(refusal)

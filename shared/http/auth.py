@@ -67,9 +67,10 @@ class TokenChecker:
 
     def key(self, key_id: str) -> Any:
         now = time.monotonic()
-        if key_id not in self.keys and now - self.fetched_at > 2 or now - self.fetched_at > KEYS_KEPT_S:
+        age = now - self.fetched_at
+        if age > KEYS_KEPT_S or (key_id not in self.keys and age > 2):
             with self.lock:
-                if now - self.fetched_at > 2 or not self.keys:
+                if age > 2 or not self.keys:
                     try:
                         found = jwt.PyJWKSet.from_dict(self.fetch_keys())
                     except Exception as error:
@@ -90,9 +91,7 @@ class TokenChecker:
             return known
         try:
             key_id = jwt.get_unverified_header(token).get("kid", "")
-            claims = jwt.decode(
-                token, self.key(key_id), algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_S
-            )
+            claims = jwt.decode(token, self.key(key_id), algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_S)
             principal = Principal(
                 id=str(claims["sub"]),
                 company_id=int(claims["cid"]),

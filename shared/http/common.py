@@ -150,7 +150,8 @@ def common_routes(service: Service) -> Routes:
     def events(query: dict[str, Any]) -> dict[str, Any]:
         """What this service stated about a document, oldest first"""
         rows = ctx().session.exec_driver_sql(
-            "select event_id, type, seq, recorded_at, body from log.event where company_id = %s and subject = %s order by id limit %s",
+            "select event_id, type, seq, recorded_at, body from log.event where company_id = %s and subject = %s "
+            "order by id limit %s",
             (ctx().company_id, query["subject"], query["limit"]),
         )
         return {"items": [_event(row) for row in rows]}

@@ -205,7 +205,8 @@ def _transaction(
     company_id = principal.company_id if principal else 0
     actor = principal.id if principal else "anonymous"
     with state.database.api.connect() as connection:
-        known = _enter(connection, company_id, actor, key)
+        posts = key is not None and state.service.posts
+        known = _enter(connection, company_id, actor, key, posts)
         if company_id and known.time_zone is None:
             raise CompanyNotHereYet()
         if principal and known.valid_after and principal.issued_at < known.valid_after:
@@ -221,6 +222,8 @@ def _transaction(
             currency=known.currency or "",
             permissions=principal.permissions if principal else frozenset(),
             origin=principal.origin if principal else "live",
+            gate_passed=posts,
+            closed=known.closed if posts else None,
         )
         if key is not None:
             stored = _stored_answer(known)
@@ -260,14 +263,14 @@ def _route_of() -> str:
     return f"{request.method} {request.url_rule}"
 
 
-def _enter(connection: Connection, company_id: int, actor: str, key: str | None) -> Any:
-    """The transaction's first statement, which also claims the key: each round trip counts in every request."""
+def _enter(connection: Connection, company_id: int, actor: str, key: str | None, posts: bool) -> Any:
+    """The transaction's first statement, which also claims the key and passes the period gate: each round trip counts in
+    every request."""
     values = (company_id, actor, request.remote_addr or "", g.request_id)
     if key is None:
         return connection.exec_driver_sql("select * from app.enter_request(%s, %s, %s, %s)", values).one()
-    return connection.exec_driver_sql(
-        "select * from app.enter_with_key(%s, %s, %s, %s, %s, %s)", (*values, _route_of(), key)
-    ).one()
+    name = "enter_to_post" if posts else "enter_with_key"
+    return connection.exec_driver_sql(f"select * from app.{name}(%s, %s, %s, %s, %s, %s)", (*values, _route_of(), key)).one()
 
 
 def _stored_answer(claimed: Any) -> Response | None:

@@ -40,7 +40,7 @@ def sort_field(*names: str, default: str) -> fields.String:
 
 def page_of(item: type[Out]) -> type[Out]:
     """The schema of a page of items."""
-    return type(  # type: ignore[return-value]
+    return type(
         item.__name__.removesuffix("Out") + "Page",
         (Out,),
         {
@@ -54,7 +54,8 @@ def page_of(item: type[Out]) -> type[Out]:
 class Listing:
     """How a list may be sorted and filtered.
 
-    `sorts`: name -> a column that is never null; `key`: the column that makes the order total; `filters`: name of a query field -> condition.
+    `sorts`: name -> a column that is never null; `key`: the column that makes the order total; `filters`: name of a query
+    field -> condition.
     """
 
     sorts: Mapping[str, ColumnElement[Any]]
@@ -74,10 +75,16 @@ class Listing:
         column = self.sorts[name]
         if query.get("cursor"):
             value, key = _opened(query["cursor"], query["sort"], column, self.key)
-            beyond = (column < value, column == value, self.key < key) if descending else (column > value, column == value, self.key > key)
+            beyond = (
+                (column < value, column == value, self.key < key)
+                if descending
+                else (column > value, column == value, self.key > key)
+            )
             select = select.where(or_(beyond[0], and_(beyond[1], beyond[2])))
         order = (column.desc(), self.key.desc()) if descending else (column, self.key)
-        rows = session.execute(select.add_columns(column.label("_sort"), self.key.label("_key")).order_by(*order).limit(query["limit"] + 1)).all()
+        rows = session.execute(
+            select.add_columns(column.label("_sort"), self.key.label("_key")).order_by(*order).limit(query["limit"] + 1)
+        ).all()
         items = [row._mapping for row in rows[: query["limit"]]]
         more = len(rows) > query["limit"]
         return {"items": items, "next_cursor": _closed(query["sort"], items[-1]["_sort"], items[-1]["_key"]) if more else None}

@@ -72,7 +72,7 @@ def catalogue(service: str) -> list[dict[str, Any]]:
     while waiting:
         kind = waiting.pop()
         waiting += kind.__subclasses__()
-        ours = kind.__module__.startswith(("shared.", f"services.{service}."))
+        ours = kind.__module__.startswith(("shared.", f"services.{service}.")) and ".tests." not in kind.__module__
         if ours and kind is not Refusal and kind.__qualname__ != HTTP_REFUSAL:
             found[kind.code] = {"code": kind.code, "status": kind.status, "title": kind.title(), "rule": kind.rule}
     return [found[code] for code in sorted(found)]

@@ -27,7 +27,7 @@ class Text(fields.String):
     def __init__(self, longest: int = 200, *, multiline: bool = False, empty: bool = True, **options: Any):
         super().__init__(**options)
         self.longest, self.multiline, self.empty = longest, multiline, empty
-        self.metadata.setdefault("maxLength", longest)
+        self.metadata = {"maxLength": longest, **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs).strip()
@@ -47,7 +47,7 @@ class Id(fields.String):
     def __init__(self, prefix: str, **options: Any):
         super().__init__(**options)
         self.prefix = prefix
-        self.metadata.setdefault("pattern", f"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$")
+        self.metadata = {"pattern": f"^{prefix}_[0-9a-hjkmnp-tv-z]{{26}}$", **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -61,7 +61,7 @@ class Currency(fields.String):
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.metadata.setdefault("pattern", "^[A-Z]{3}$")
+        self.metadata = {"pattern": "^[A-Z]{3}$", **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -75,10 +75,15 @@ class WholeNumber(fields.Integer):
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self.metadata.setdefault("format", "int64")
+        self.metadata = {"format": "int64", **self.metadata}
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value != value or value in (float("inf"), float("-inf")):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or value != value
+            or value in (float("inf"), float("-inf"))
+        ):
             raise ValidationError("must be a whole number of minor units")
         if int(value) != value:
             raise ValidationError("must be a whole number of minor units (cents), without decimals")
@@ -104,17 +109,24 @@ class MoneyField(fields.Nested):
         super().__init__(MoneyObject, **options)
         self.positive, self.at_least_zero = positive, at_least_zero
 
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
-        return None if value is None else {"amount": value.minor, "currency": value.currency}
+    def _serialize(self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return None if nested_obj is None else {"amount": nested_obj.minor, "currency": nested_obj.currency}
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        loaded = super()._deserialize(value, attr, data, **kwargs)
+    def _deserialize(self, value: Any, attr: str | None, data: Any, partial: Any = None, **kwargs: Any) -> Any:
+        loaded = super()._deserialize(value, attr, data, partial, **kwargs)
         money = Money(loaded["amount"], loaded["currency"])
         if self.positive and money.minor <= 0:
             raise ValidationError({"amount": ["must be above zero"]})
         if self.at_least_zero and money.minor < 0:
             raise ValidationError({"amount": ["must not be below zero"]})
         return money
+
+
+class RowMoney(MoneyField):
+    """Minor units of the row's own `currency`, as money on the wire."""
+
+    def _serialize(self, nested_obj: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return None if nested_obj is None else {"amount": nested_obj, "currency": obj["currency"]}
 
 
 class Day(fields.Date):
@@ -132,7 +144,7 @@ def one_of(*choices: str) -> validate.OneOf:
     return validate.OneOf(choices, error="must be one of: {choices}")
 
 
-def lines(schema: type[Schema], longest: int = 500, shortest: int = 1, **options: Any) -> fields.List:
+def lines(schema: type[Schema], longest: int = 500, shortest: int = 1, **options: Any) -> fields.List[Any]:
     """A list of `shortest` to `longest` lines."""
     return fields.List(
         fields.Nested(schema),

@@ -11,8 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from kombu import Connection, Consumer, Exchange, Producer, Queue
+from kombu.connection import Connection
+from kombu.entity import Exchange, Queue
 from kombu.message import Message
+from kombu.messaging import Consumer, Producer
 
 from shared.crash import crash_point
 

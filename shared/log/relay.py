@@ -35,7 +35,7 @@ class Relay:
             try:
                 with self.engine.connect() as connection:
                     self._lead(connection, bus, stop)
-            except (NotConfirmed, DBAPIError, psycopg.Error, *bus.lost) as error:
+            except (NotConfirmed, DBAPIError, psycopg.Error, *bus.lost) as error:  # type: ignore[misc]  # a tuple kombu puts together
                 log.warning("relay.interrupted", error=repr(error)[:300])
                 stop.wait(RETRY_S)
             finally:

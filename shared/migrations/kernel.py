@@ -177,6 +177,18 @@ PERIOD = """
 create table copies.period (
     company_id bigint primary key, closed_through date, closing_through date, close_id text,
     gate int not null default 0);
+
+-- First statement of a request that posts: enters, claims its key, and passes the period gate. A closing waits for those who
+-- have passed it.
+create function app.enter_to_post(company bigint, principal text, address text, correlation_id text, route text, key text,
+        out time_zone text, out currency text, out valid_after timestamptz,
+        out free bool, out request_hash bytea, out status int, out headers text, out body bytea, out closed date)
+    language plpgsql volatile as $$
+begin
+    select e.* into time_zone, currency, valid_after, free, request_hash, status, headers, body
+        from app.enter_with_key(company, principal, address, correlation_id, route, key) e;
+    select greatest(p.closed_through, p.closing_through) into closed from copies.period p where p.company_id = company for share;
+end $$;
 """
 
 

@@ -39,7 +39,8 @@ def assembly() -> Assembly:
 
 @cache
 def openapi(service: str) -> dict[str, Any]:
-    """The service's OpenAPI document as it answers it now."""
+    """The service's OpenAPI document as it answers it now, with every refusal that there is."""
+    import_everything()
     document: dict[str, Any] = assembly().app(service).test_client().get(f"/api/{service}/openapi.json").json
     return document
 

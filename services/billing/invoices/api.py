@@ -6,7 +6,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from services.billing.fields import DecimalText, RowMoney
+from services.billing.fields import DecimalText
 from services.billing.invoices import store, usecases
 from services.billing.receivables.api import PostingOut
 from services.billing.receivables.store import open_item
@@ -14,7 +14,7 @@ from shared.context import Context
 from shared.http.auth import PermissionMissing
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import Currency, Day, Id, In, MoneyField, Out, Text, lines, one_of
+from shared.http.schemas import Currency, Day, Id, In, MoneyField, Out, RowMoney, Text, lines, one_of
 
 routes = Routes("billing_invoices", __name__, description="Invoices: drafted, issued, voided")
 

@@ -10,13 +10,12 @@ import msgspec
 from flask import Response
 from marshmallow import ValidationError, fields, validate
 
-from services.billing.fields import RowMoney
 from services.billing.invoices.domain import is_overdue
 from services.billing.invoices.usecases import with_entry
 from services.billing.receivables import store, usecases
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import Currency, Day, Id, In, MoneyField, Out, one_of
+from shared.http.schemas import Currency, Day, Id, In, MoneyField, Out, RowMoney, one_of
 
 routes = Routes("billing_receivables", __name__, description="Who owes what: open items, aging, ledgers of customers")
 

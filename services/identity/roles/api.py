@@ -16,7 +16,7 @@ routes = Routes("identity_roles", __name__, description="Roles: what people and 
 MOST_PERMISSIONS = 300
 
 
-def _permissions() -> fields.List:
+def _permissions() -> fields.List[Any]:
     return fields.List(
         Text(100, empty=False),
         required=True,

@@ -17,7 +17,7 @@ LISTING = Listing(
     sorts={"number": store.entry_table.c.number, "posting_on": store.entry_table.c.posting_on},
     key=store.entry_table.c.number,
     filters={
-        "document_id": store.of_document,
+        "document_id": lambda value: store.of_document(ctx().company_id, value),
         "event_id": lambda value: store.entry_table.c.event_id == value,
         "from_": lambda value: store.entry_table.c.posting_on >= value,
         "to": lambda value: store.entry_table.c.posting_on <= value,

@@ -25,7 +25,6 @@ from shared.contracts.ledger import PeriodCloseCancelled, PeriodClosed, PeriodCl
 from shared.errors import Faults
 from shared.ids import new_id
 from shared.jobs import enqueue
-from shared.log.store import parked
 
 LOOK = "look-at-closing"
 
@@ -107,7 +106,6 @@ def _waits_for(ctx: Context, close_id: str) -> list[str]:
     # the gate first: once it is shut, what could still be dated before is in the log for the next query to see
     if store.gate_of(ctx.session, ctx.company_id) != close_id or store.own_log_waits(ctx.session, ctx.company_id):
         missing.append("the ledger's own log")
-    missing += [f"parked event {item.event_id} of {item.producer}" for item in parked(ctx.session, 5)]
     if missing:
         return missing
     proofs = prove(ctx, ctx.peers, wait_s=0)

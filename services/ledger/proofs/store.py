@@ -104,6 +104,15 @@ def uneven_balances(session: Connection, company_id: int) -> list[Any]:
     )
 
 
+def parked(session: Connection, company_id: int) -> list[tuple[str, str]]:
+    """Producer and id of the company's events that wait for a person; the worker's role sees those of every company."""
+    rows = session.exec_driver_sql(
+        "select producer, event_id from log.parked where company_id = %s and resolved_at is null order by parked_at, seq limit 200",
+        (company_id,),
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
 def add_proof(session: Connection, company_id: int, proof_id: str, state: str, at: datetime, actor: str, answer: Any) -> None:
     session.exec_driver_sql(
         "insert into app.proof (company_id, id, state, proved_at, asked_by, answer) values (%s, %s, %s, %s, %s, %s::jsonb)",

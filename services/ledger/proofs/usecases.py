@@ -15,7 +15,6 @@ from services.ledger.proofs.domain import CHAIN, CLAIMS, Claim, Difference, Key,
 from services.ledger.verification import store as chain
 from services.ledger.verification.usecases import verify
 from shared.context import Context
-from shared.log import store as log
 from shared.peers import Peers, PeerUnreachable
 
 WAIT_S = 5.0
@@ -40,7 +39,7 @@ def prove(ctx: Context, peers: Peers | None, wait_s: float = WAIT_S) -> list[Pro
             answers[owner] = _ask(ctx, peers, owner)
         except NotNow as reason:
             answers[owner] = reason
-    waiting = [(item.producer, f"{item.producer}:{item.event_id}") for item in log.parked(ctx.session)]
+    waiting = [(producer, f"{producer}:{event_id}") for producer, event_id in store.parked(ctx.session, ctx.company_id)]
     found = [_compare(ctx, peers, claim, answers[claim.owner], waiting, deadline) for claim in CLAIMS]
     return [prove_chain(ctx, [name for _, name in waiting]), *found]
 

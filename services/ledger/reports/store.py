@@ -63,12 +63,14 @@ class Selection:
             parts.append("p.customer_id = %s")
             values.append(self.customer_id)
         if self.document_id is not None:
-            # a line names its document only where that is not the entry's own
+            # a line names its document only where that is not the entry's own; the entries first, by both indexes
             parts.append(
-                "(p.document_id = %s or (p.document_id is null and p.entry_number in "
-                "(select number from app.journal_entry where company_id = %s and document_id = %s)))"
+                "p.entry_number in (select number from app.journal_entry where company_id = %s and document_id = %s "
+                "union select entry_number from app.posting where company_id = %s and document_id = %s) "
+                "and coalesce(p.document_id, (select e.document_id from app.journal_entry e "
+                "where e.company_id = p.company_id and e.number = p.entry_number)) = %s"
             )
-            values += [self.document_id, self.company_id, self.document_id]
+            values += [self.company_id, self.document_id, self.company_id, self.document_id, self.document_id]
         return " and ".join(parts), values
 
 

@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from services.ledger.periods.usecases import look_at_closing
+from services.ledger.tests.test_proofs import park
 from shared.context import Context
 from shared.db import enter_companies
 from shared.ids import new_id
@@ -95,6 +96,18 @@ def test_a_period_does_not_close_while_the_books_differ(house: House, company: C
     assert waiting["state"] == "closing"
     assert "P2 is red" in waiting["waits_for"]
     company.post(f"{PATH}/{asked['id']}/cancel", {"reason": "the books differ"})
+
+
+def test_an_event_that_waits_for_a_person_holds_up_its_own_company_alone(house: House, company: Company) -> None:
+    customer = company.post("/api/billing/customers", {"name": "Greenfield"})["id"]
+    event_id = park(house, company, customer)
+    other = house.company()
+
+    mine, theirs = company.post(PATH, THROUGH)["id"], other.post(PATH, THROUGH)["id"]
+
+    assert event_id in company.get(f"{PATH}/{mine}")["waits_for"]
+    assert other.get(f"{PATH}/{theirs}")["state"] == "closed"
+    company.post(f"{PATH}/{mine}/cancel", {"reason": "first the event"})
 
 
 def test_a_closing_expires_and_posting_goes_on(house: House, company: Company) -> None:

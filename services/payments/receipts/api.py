@@ -7,12 +7,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from services.payments.fields import RowMoney, named_invoice
+from services.payments.fields import named_invoice
 from services.payments.receipts import store, usecases
 from services.payments.receipts.domain import AskedLine, AskedReceipt
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import Day, Id, In, MoneyField, Out, Text, lines, one_of
+from shared.http.schemas import Day, Id, In, MoneyField, Out, RowMoney, Text, lines, one_of
 
 routes = Routes("payments_receipts", __name__, description="Money received, what it was applied to, voids")
 

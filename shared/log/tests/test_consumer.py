@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from uuid import uuid4
@@ -86,7 +85,7 @@ def seen() -> Seen:
 
 
 @pytest.fixture
-def consumer(house: House, seen: Seen) -> Iterator[Consumer]:
+def consumer(house: House, seen: Seen) -> Consumer:
     handlers = Handlers()
 
     @handlers.fold(PrincipalChanged, batch=True)
@@ -97,7 +96,7 @@ def consumer(house: House, seen: Seen) -> Iterator[Consumer]:
                 raise ValueError(f"cannot take in {event.data.principal}")
         seen.extend(event.data.principal for event in events)
 
-    yield Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
+    return Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
 
 
 def position(consumer: Consumer, log: Log) -> int:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 import httpx
 import msgspec
@@ -74,7 +75,7 @@ def test_two_who_number_while_others_write_leave_no_gap_and_no_instant_goes_back
         head = store.head(connection)
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     assert head.seq == len(rows)
-    assert all(before.recorded_at <= after.recorded_at for before, after in zip(rows, rows[1:], strict=False))
+    assert all(before.recorded_at <= after.recorded_at for before, after in pairwise(rows))
 
 
 def test_events_of_one_transaction_keep_their_order_and_share_no_number(house: House, company: Company) -> None:
@@ -108,7 +109,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(house: House, company: C
 
     assert pages[0].previous == 0
     assert pages[0].previous_id == ""
-    for before, page in zip(pages, pages[1:], strict=False):
+    for before, page in pairwise(pages):
         assert page.previous == before.events[-1].sequence
         assert page.previous_id == before.events[-1].id
         assert page.epoch == before.epoch
