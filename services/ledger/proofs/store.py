@@ -107,7 +107,8 @@ def uneven_balances(session: Connection, company_id: int) -> list[Any]:
 def parked(session: Connection, company_id: int) -> list[tuple[str, str]]:
     """Producer and id of the company's events that wait for a person; the worker's role sees those of every company."""
     rows = session.exec_driver_sql(
-        "select producer, event_id from log.parked where company_id = %s and resolved_at is null order by parked_at, seq limit 200",
+        "select producer, event_id from log.parked where company_id = %s and resolved_at is null "
+        "order by parked_at, seq limit 200",
         (company_id,),
     )
     return [(row[0], row[1]) for row in rows]
