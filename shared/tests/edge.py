@@ -172,7 +172,7 @@ def edge_of(house: House, **changed: Any) -> Iterator[Edge]:
     @routes.get("/broken", permission="identity.thing.read")
     def broken() -> None:
         """Fail"""
-        raise RuntimeError("the secret is 42")
+        raise RuntimeError("the secret is hunter-7")
 
     service = Service(name="identity", follows=("identity",), handlers=handlers, routes=(routes,))
     settings = replace(house.assembly.settings("identity"), **changed)

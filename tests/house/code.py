@@ -33,6 +33,7 @@ class Route:
 @cache
 def assembly() -> Assembly:
     """Every real app; making it and asking for its document needs no database."""
+    import_everything()  # an app lists the refusals that are loaded when it is made
     nowhere = dict.fromkeys(("api", "worker", "log"), "postgresql://nobody@127.0.0.1:1/nothing")
     return Assembly(dict.fromkeys(HERE, nowhere), "for tests only, for tests only, for tests only")
 
@@ -40,7 +41,6 @@ def assembly() -> Assembly:
 @cache
 def openapi(service: str) -> dict[str, Any]:
     """The service's OpenAPI document as it answers it now, with every refusal that there is."""
-    import_everything()
     document: dict[str, Any] = assembly().app(service).test_client().get(f"/api/{service}/openapi.json").json
     return document
 
