@@ -44,11 +44,13 @@ class Producer:
     def __init__(self, producer: str, companies: list[int]):
         self.producer, self.companies = producer, companies
         self.epoch = "6f1c6c6e-0000-4000-8000-000000000000"
-        self.sequence, self.last_id = 0, ""
+        self.sequence, self.last_id, self.numbered_at = 0, "", datetime.now(UTC)
         self.random = random.Random(7)
 
     def page(self) -> bytes:
+        """A full page, whose events were numbered at once, as those of a full page are."""
         before, before_id = self.sequence, self.last_id
+        self.numbered_at = datetime.now(UTC)
         return encode(
             Page(
                 producer=self.producer,
@@ -93,7 +95,7 @@ class Producer:
             origin="live",
             data=msgspec.Raw(encode(invoice)),
             sequence=self.sequence,
-            time=day,
+            time=self.numbered_at,
         )
 
 
