@@ -70,7 +70,7 @@ def settings_from_environment(service: str, process: str) -> Settings:
         faults.append("DUEBOOK_INTERNAL_SECRET must be set to at least 32 characters, the same for every service")
     if not broker:
         faults.append("DUEBOOK_BROKER_URL is not set: amqp://user:password@host:5672/vhost")
-    missing = [peer for peer in SERVICES if peer != service and peer not in peers]
+    missing = [peer for peer in SERVICES if peer not in peers]
     if missing:
         faults.append(f"DUEBOOK_PEERS lacks {', '.join(missing)}: name=http://host:port, separated by commas")
     for name, url in peers.items():

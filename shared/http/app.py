@@ -88,7 +88,7 @@ def make_app(service: Service, settings: Settings, peers: Peers | None = None) -
         database=database,
         peers=peers,
         tokens=TokenChecker(lambda: peers.client("identity").get("/api/identity/jwks").raise_for_status().json()),
-        waiting=Waiting(service.name, service.follows, database.api, peers),
+        waiting=Waiting(service.follows, database.api, peers),
         waker=Waker(database.log),
         metrics=Metrics(),
     )

@@ -53,12 +53,13 @@ class TooManyWait(Unavailable):
 class Waiting:
     """Waits on behalf of the requests of one process."""
 
-    def __init__(self, service: str, follows: tuple[str, ...], engine: Engine, peers: Peers):
-        self.service, self.follows, self.engine, self.peers = service, follows, engine, peers
+    def __init__(self, follows: tuple[str, ...], engine: Engine, peers: Peers):
+        self.follows, self.engine, self.peers = follows, engine, peers
         self.places = BoundedSemaphore(WAITERS)
 
     def wait_for_header(self, header: str | None, principal: Principal | None) -> None:
-        """Returns once every event named is taken in. Own events, and producers not followed, are answered at once."""
+        """Returns once every event named is taken in. Producers that are not followed are answered at once, and so are own
+        events, but where a service follows its own log, as the ledger does for what it posts."""
         if not header or principal is None:
             return
         for part in header.split(",")[:4]:
@@ -66,7 +67,7 @@ class Waiting:
             if not match:
                 raise EventUnreadable()
             producer, event_id = match.groups()
-            if producer != self.service and producer in self.follows:
+            if producer in self.follows:
                 self._wait(producer, event_id, principal.company_id)
 
     def _wait(self, producer: str, event_id: str, company_id: int) -> None:

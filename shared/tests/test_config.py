@@ -7,7 +7,7 @@ import pytest
 from shared.config import SERVICES, SettingsWrong, settings_from_environment
 
 URL = "postgresql://duebook_billing_{}:secret@db:5432/duebook_billing"
-PEERS = ",".join(f"{name}=http://{name}:8000" for name in SERVICES if name != "billing")
+PEERS = ",".join(f"{name}=http://{name}:8000" for name in SERVICES)
 
 
 @pytest.fixture(autouse=True)

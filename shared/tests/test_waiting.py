@@ -79,13 +79,24 @@ def test_an_event_that_does_not_come_in_time_is_told(company: Company, written: 
     assert answer.json()["event"] == written
 
 
-def test_own_events_and_those_of_producers_not_followed_are_answered_at_once(company: Company, written: str) -> None:
+def test_own_events_and_those_of_producers_not_followed_are_answered_at_once(company: Company) -> None:
     company.token()
     began = time.monotonic()
 
-    for event in (written, f"notifications:{new_id('evt')}", f"nobody:{new_id('evt')}"):
-        assert read(company, event, f"/api/identity/companies/{company.id}").status_code == 200
+    for producer in ("billing", "notifications", "nobody"):
+        assert read(company, f"{producer}:{new_id('evt')}", "/api/billing/terms").status_code == 200
     assert time.monotonic() - began < 1
+
+
+@pytest.mark.usefixtures("short_patience")
+def test_a_service_that_follows_its_own_log_waits_for_what_it_has_still_to_take_in(company: Company) -> None:
+    lines = [{"account": "3000", "side": side, "amount": {"amount": 5, "currency": "USD"}} for side in ("debit", "credit")]
+    made = company.call("POST", "/api/ledger/manual-entries", {"occurred_on": "2026-01-15", "description": "x", "lines": lines})
+    assert made.status_code == 201, made.text
+
+    assert problem(read(company, made.headers["Duebook-Event"], "/api/ledger/entries")) == (503, "event-not-here-yet")
+    company.house.pump()
+    assert read(company, made.headers["Duebook-Event"], "/api/ledger/entries").status_code == 200
 
 
 def test_all_events_named_are_waited_for(company: Company, written: str) -> None:
