@@ -1,6 +1,6 @@
 # The one door to every task; `make` alone lists them. Nothing is installed outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test lint bench up clean
+.PHONY: help setup setup-test run test lint docs bench up clean
 
 DUEBOOK_PORT ?= 8080
 ARGS ?=
@@ -27,6 +27,10 @@ lint: setup-test ## check style, formatting, import contracts and types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy shared services embedded console
+
+docs: setup-test ## write the generated pages anew: OpenAPI, events, problems, permissions, posting rules
+	@$(BIN)/python -m tests.house.export
+	@$(BIN)/python -m services.ledger.rules_page
 
 bench: setup-test ## measure against the targets
 	@$(BIN)/python -m bench $(ARGS)

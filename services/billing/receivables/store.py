@@ -29,6 +29,7 @@ from sqlalchemy import (
 from services.billing.customers.store import customer
 from services.billing.receivables.domain import Movement
 from shared.contracts import Event
+from shared.db import plan_for_values
 
 metadata = MetaData()
 ar_posting = Table(
@@ -250,6 +251,7 @@ AT = """
 
 def _items_sql(session: Connection, company_id: int, as_of: date) -> str:
     """NOW where nothing is posted after the day, which is cheaper; AT otherwise."""
+    plan_for_values(session)
     later = session.exec_driver_sql(
         "select exists (select from app.ar_posting where company_id = %s and posting_on > %s)", (company_id, as_of)
     ).scalar_one()
