@@ -31,7 +31,7 @@ class Client:
     """`mint` gives a fresh token; it is called when the one at hand is about to end."""
 
     def __init__(self, url: str, mint: Callable[[], str]):
-        self.http = httpx.Client(base_url=url, timeout=60)
+        self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
         self.mint = mint
         self.token, self.minted_at = "", -1e9
         self.last_event: dict[str, str] = {}
@@ -43,6 +43,14 @@ class Client:
     def post(self, path: str, body: Any) -> Any:
         """Under a fresh key; repeated with the same key when the answer is lost or the service is busy."""
         return self._call("POST", path, body, new_id("idk"), True, {})
+
+    def settle(self, service: str) -> None:
+        """Returns once the service has taken in all that the others have stated so far, whoever wrote it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while any(position["behind"] != 0 for position in self.get(f"/api/{service}/status")["positions"]):
+            if time.monotonic() > deadline:
+                raise Unreachable(f"{service} does not catch up with the others; duebook status shows more")
+            time.sleep(0.1)
 
     def _call(self, method: str, path: str, body: Any, key: str | None, wait: bool, params: dict[str, Any]) -> Any:
         deadline = time.monotonic() + PATIENCE_S
@@ -65,7 +73,11 @@ class Client:
                 self.minted_at = -1e9
                 time.sleep(0.2)
                 continue
-            raise RequestRefused(_document(answer))
+            document = _document(answer)
+            if document.get("type") == "/problems/request-in-flight" and time.monotonic() < deadline:
+                time.sleep(0.5)  # our own request, whose answer was lost; its answer will be replayed
+                continue
+            raise RequestRefused(document)
 
     def _headers(self, key: str | None, wait: bool) -> dict[str, str]:
         if time.monotonic() - self.minted_at > TOKEN_LIFE_S / 2:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 
 from console.app import create_console
@@ -33,10 +32,7 @@ class Gateway:
 
     def __init__(self, assembly: Assembly):
         self.assembly = assembly
-        self.console = create_console(self._client, SERVICES)
-
-    def _client(self, name: str) -> httpx.Client:
-        return self.assembly.peers("console").client(name)
+        self.console = create_console(assembly.peers("console").client, SERVICES)
 
     def __call__(self, environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
         path: str = environ.get("PATH_INFO", "/")

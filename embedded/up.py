@@ -130,7 +130,7 @@ class Installation:
                 if child.poll() is not None:
                     raise CannotStart(f"the {name} process ended at once; {self.home.logs / (name + '.log')} says why")
             try:
-                if httpx.get(self.url + "/readyz", timeout=5).status_code == 200:
+                if httpx.get(self.url + "/readyz", timeout=5, trust_env=False).status_code == 200:
                     return
             except httpx.HTTPError:
                 pass

@@ -28,6 +28,8 @@ from shared.config import Settings
 ROLES = ("owner", "api", "worker", "log")
 
 SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT, UNIQUE_VIOLATION = "40001", "40P01", "55P03", "23505"
+TOO_LONG = "57014"
+"""A statement ran into its time limit: the same again would take as long, so it is no transient failure."""
 
 
 def engine(url: str, pool_size: int) -> Engine:
@@ -134,7 +136,9 @@ def is_transient(error: BaseException) -> bool:
         code = sqlstate(error)
         if error.connection_invalidated or code is None:
             return isinstance(error.orig, psycopg.OperationalError)
-        return code in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT) or code[:2] in ("08", "53", "57", "58")
+        return code in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT) or (
+            code[:2] in ("08", "53", "57", "58") and code != TOO_LONG
+        )
     from sqlalchemy.exc import TimeoutError as PoolTimeout
 
     return isinstance(error, (psycopg.OperationalError, PoolTimeout))

@@ -98,6 +98,14 @@ class Unavailable(Refusal):
     retry_after_s: int = 1
 
 
+class LogForked(Exception):
+    """A producer's log is not the one that was read before: its epoch or the event before a page differs, or it has fewer
+    events than were taken in.
+
+    Its database was restored or replaced. Nothing is taken in until a person has decided what is true.
+    """
+
+
 class FaultsFound(Invalid):
     """The input has faults; `errors` lists every one of them, with its place and how to mend it."""
 

@@ -30,6 +30,20 @@ def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], run_a
     )
 
 
+KEYS_KEPT_DAYS = 30
+FORGOTTEN_AT_ONCE = 5000
+
+
+def forget_old_keys(engine: Engine) -> int:
+    """Removes idempotency keys older than KEYS_KEPT_DAYS, some at once. Returns how many; a retry comes within minutes."""
+    with engine.begin() as connection:
+        return connection.exec_driver_sql(
+            "delete from app.idempotency where (company_id, principal, route, key) in (select company_id, principal, route, key "
+            "from app.idempotency where created_at < now() - make_interval(days => %s) limit %s)",
+            (KEYS_KEPT_DAYS, FORGOTTEN_AT_ONCE),
+        ).rowcount
+
+
 def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None = None) -> int:
     """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run."""
     done = 0

@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 import jwt
 
+from shared.errors import LogForked
+
 INTERNAL_AUDIENCE = "duebook-internal"
 INTERNAL_LIFE_S = 60
 
@@ -50,7 +52,7 @@ class Peers:
                 transport = httpx.WSGITransport(app=self.apps(peer), raise_app_exceptions=False)
                 client = httpx.Client(transport=transport, base_url=f"http://{peer}.internal")
             else:
-                client = httpx.Client(base_url=self.urls[peer], timeout=httpx.Timeout(5.0, connect=2.0))
+                client = httpx.Client(base_url=self.urls[peer], timeout=httpx.Timeout(5.0, connect=2.0), trust_env=False)
             self._clients[peer] = client
         return client
 
@@ -67,10 +69,12 @@ class Peers:
         return answer
 
     def fetch(self, producer: str, after: int) -> bytes | None:
-        """The page after a number from the producer's log, None at its end. Raises PeerUnreachable."""
+        """The page after a number from the producer's log, None at its end. Raises PeerUnreachable, LogForked."""
         answer = self.get(producer, "/internal/log", after=after)
         if answer.status_code == 204:
             return None
+        if answer.status_code == 409:
+            raise LogForked(f"log forked: {producer} has no number {after}, which was taken in")
         answer.raise_for_status()
         return answer.content
 

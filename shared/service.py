@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Connection
+
 from shared.context import Context
 from shared.log.handlers import Handlers
 
@@ -17,7 +19,8 @@ class Service:
     """The description from which the API app and the worker of a service are made.
 
     `proof`: answers a proof request inside the transaction that fixed the clock (see `shared.http.internal`).
-    `jobs`: kind of job -> function. `timers`: run by the worker every few seconds, each in a transaction of its own.
+    `jobs`: kind of job -> function. `timers`: called by the worker about every second; each opens the transaction it needs.
+    `own_keys`: the keys that tokens are checked with, for the service that has them itself.
     """
 
     name: str
@@ -27,5 +30,6 @@ class Service:
     posts: bool = False
     proof: Callable[[Context, dict[str, str]], dict[str, Any]] | None = None
     jobs: dict[str, Job] = field(default_factory=dict)
+    own_keys: Callable[[Connection], dict[str, Any]] | None = None
     timers: Sequence[Callable[[Any], None]] = ()
     description: str = ""

@@ -67,6 +67,7 @@ def import_rows(
         progress("invoices", result.invoices.added + result.invoices.known, len(rows))
     paid = [row for row in rows if row.received_on and (receipts_until is None or row.received_on <= receipts_until)]
     day_of: dict[str, date] = {}
+    client.settle("payments")  # also what an earlier run brought in, which this one only knows already
     progress("receipts", 0, len(paid))
     for batch in _batches(paid):
         items = _send(client, "/api/payments/imports/receipts", partial(_receipt, mapping), batch, result.receipts, skipped)
@@ -80,6 +81,7 @@ def import_rows(
 def _deposit(client: Client, mapping: Mapping, day_of: dict[str, date], counts: Counts, progress: Progress) -> None:
     """One deposit for each day whose receipts still wait for one."""
     by_day: dict[date, list[str]] = defaultdict(list)
+    client.settle("banking")
     for receipt_id in _waiting(client):
         if receipt_id in day_of:
             by_day[day_of[receipt_id]].append(receipt_id)

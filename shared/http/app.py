@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -87,8 +88,8 @@ def make_app(service: Service, settings: Settings, peers: Peers | None = None) -
         settings=settings,
         database=database,
         peers=peers,
-        tokens=TokenChecker(lambda: peers.client("identity").get("/api/identity/jwks").raise_for_status().json()),
-        waiting=Waiting(service.follows, database.api, peers),
+        tokens=TokenChecker(_keys(service, database, peers)),
+        waiting=Waiting(service.name, service.follows, database, peers),
         waker=Waker(database.log),
         metrics=Metrics(),
     )
@@ -116,17 +117,31 @@ def make_app(service: Service, settings: Settings, peers: Peers | None = None) -
     return app
 
 
+def _keys(service: Service, database: Database, peers: Peers) -> Callable[[], dict[str, Any]]:
+    """Where this service gets the keys that tokens are checked with."""
+    own_keys = service.own_keys
+    if own_keys is None:
+        return lambda: peers.client("identity").get("/api/identity/jwks").raise_for_status().json()
+
+    def read() -> dict[str, Any]:
+        with database.api.begin() as session:
+            return own_keys(session)
+
+    return read
+
+
 def _requests(app: Flask, state: State) -> None:
     @app.before_request
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
         g.began = time.perf_counter()
-        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        g.log_context = structlog.contextvars.bind_contextvars(request_id=g.request_id)
 
     @app.after_request
     def end(response: Response) -> Response:
         route = str(request.url_rule) if request.url_rule else "none"
+        structlog.contextvars.reset_contextvars(**g.log_context)
         state.metrics.requests.labels(route, request.method, str(response.status_code)).inc()
         state.metrics.request_seconds.labels(route).observe(time.perf_counter() - g.began)
         response.headers["X-Request-Id"] = g.request_id

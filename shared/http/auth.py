@@ -61,16 +61,15 @@ class TokenChecker:
     def __init__(self, fetch_keys: Callable[[], dict[str, Any]]):
         self.fetch_keys = fetch_keys
         self.keys: dict[str, Any] = {}
-        self.fetched_at = 0.0
+        self.fetched_at = self.asked_at = -KEYS_KEPT_S * 2.0
         self.lock = Lock()
         self.remembered: dict[str, Principal] = {}
 
     def key(self, key_id: str) -> Any:
-        now = time.monotonic()
-        age = now - self.fetched_at
-        if age > KEYS_KEPT_S or (key_id not in self.keys and age > 2):
+        if self._wants_keys(key_id):
             with self.lock:
-                if age > 2 or not self.keys:
+                if self._wants_keys(key_id):  # another thread may have fetched them meanwhile
+                    self.asked_at = time.monotonic()
                     try:
                         found = jwt.PyJWKSet.from_dict(self.fetch_keys())
                     except Exception as error:
@@ -80,9 +79,16 @@ class TokenChecker:
                     self.keys = {str(item.key_id): item.key for item in found.keys}
                     self.fetched_at = time.monotonic()
                     self.remembered.clear()
+        if not self.keys:
+            raise KeysUnavailable()
         if key_id not in self.keys:
             raise Unauthenticated("the token is signed with a key that is not published")
         return self.keys[key_id]
+
+    def _wants_keys(self, key_id: str) -> bool:
+        """Whether keys are to be fetched: old ones, or an unknown one; not again within two seconds, whatever the answer was."""
+        now = time.monotonic()
+        return now - self.asked_at > 2 and (key_id not in self.keys or now - self.fetched_at > KEYS_KEPT_S)
 
     def check(self, token: str) -> Principal:
         """The principal of a good token. Raises Unauthenticated, KeysUnavailable."""

@@ -183,7 +183,9 @@ def answer(view: Callable[..., Any], principal: Principal | None, money: bool, a
             return _transaction(state, view, principal, key, args, values)
         except Exception as error:
             lost_race_for_key = isinstance(error, DBAPIError) and constraint(error) == "idempotency_pkey"
-            again = lost_race_for_key or (is_transient(error) and sqlstate(error) in ("40001", "40P01"))
+            # a pooled connection that died while it was idle shows at the first statement, before anything was done
+            was_dead = isinstance(error, DBAPIError) and error.connection_invalidated and not g.get("entered")
+            again = lost_race_for_key or was_dead or (is_transient(error) and sqlstate(error) in ("40001", "40P01"))
             if not again or attempt == ATTEMPTS:
                 raise
             attempt += 1
@@ -206,7 +208,9 @@ def _transaction(
     actor = principal.id if principal else "anonymous"
     with state.database.api.connect() as connection:
         posts = key is not None and state.service.posts
+        g.entered = False
         known = _enter(connection, company_id, actor, key, posts)
+        g.entered = True
         if company_id and known.time_zone is None:
             raise CompanyNotHereYet()
         if principal and known.valid_after and principal.issued_at < known.valid_after:

@@ -8,8 +8,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import DBAPIError
 
 from shared.context import Context
-from shared.db import enter_companies, is_transient
-from shared.errors import NotFound, Unauthenticated, Unavailable
+from shared.db import DEADLOCK, LOCK_TIMEOUT, SERIALIZATION_FAILURE, enter_companies, sqlstate
+from shared.errors import Conflict, NotFound, Unauthenticated, Unavailable
 from shared.http.auth import bearer_token
 from shared.log import store
 from shared.peers import internal_caller
@@ -24,6 +24,12 @@ class ProofUnsettled(Unavailable):
     code = "proof-unsettled"
 
 
+class LogIsShorter(Conflict):
+    """This log has not that many events: it is not the one that was read before."""
+
+    code = "log-is-shorter"
+
+
 @internal.before_request
 def only_services() -> None:
     state = current_app.extensions["duebook"]
@@ -33,12 +39,16 @@ def only_services() -> None:
 
 @internal.get("/log")
 def log_after() -> Response:
-    """The page after number `after`; 204 where the log ends there. Numbers first, so a stalled relay stalls nobody."""
+    """The page after number `after`; 204 where the log ends there, 409 where it ends before: whoever asks has read another
+    log. Numbers first, so a stalled relay stalls nobody."""
     state = current_app.extensions["duebook"]
+    after = request.args.get("after", 0, type=int)
     with state.database.log.connect() as connection:
-        store.number(connection)
+        last = store.number(connection)
         connection.commit()
-        page = store.page_after(connection, state.service.name, request.args.get("after", 0, type=int))
+        page = store.page_after(connection, state.service.name, after)
+    if after > last:
+        raise LogIsShorter()
     if page is None:
         return Response(status=204)
     return Response(page.body, mimetype="application/json")
@@ -49,12 +59,9 @@ def number_of_event(event_id: str) -> Response:
     """The number that an event of this service's log has."""
     state = current_app.extensions["duebook"]
     with state.database.log.connect() as connection:
-        number = store.number_of(connection, event_id)
-        if number == 0:
-            store.number(connection)
-            connection.commit()
-            number = store.number_of(connection, event_id)
-    if not number:
+        number = store.numbered(connection, event_id)
+        connection.commit()
+    if number is None:
         raise NotFound("there is no such event in this log")
     return jsonify({"sequence": number})
 
@@ -75,7 +82,7 @@ def proof() -> Response:
         try:
             return jsonify(_proof(state, company_id, params))
         except DBAPIError as error:
-            if not is_transient(error):
+            if sqlstate(error) not in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT):
                 raise
     raise ProofUnsettled()
 
@@ -96,7 +103,7 @@ def _proof(state: Any, company_id: int, params: dict[str, str]) -> dict[str, Any
         )
         clock = {**store.positions(connection), state.service.name: last}
         parked = [f"{item.producer}:{item.event_id}" for item in store.parked(connection)]
-        return {"clock": clock, "parked": parked, **state.service.proof(ctx, params)}
+        return {"clock": clock, "parked": parked, "forked": store.forks(connection), **state.service.proof(ctx, params)}
 
 
 @internal.get("/status")

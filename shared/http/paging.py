@@ -108,6 +108,6 @@ def _value_of(value: Any, column: ColumnElement[Any]) -> Any:
     kind = column.type.python_type
     if kind in (date, datetime):
         return kind.fromisoformat(value)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise ValueError("another type")
     return value

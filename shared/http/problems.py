@@ -10,7 +10,7 @@ from marshmallow import fields
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
-from shared.db import UNIQUE_VIOLATION, constraint, is_transient, sqlstate
+from shared.db import TOO_LONG, UNIQUE_VIOLATION, constraint, is_transient, sqlstate
 from shared.errors import Conflict, Fault, FaultsFound, Invalid, Malformed, NotFound, Refusal, Unavailable
 from shared.http.schemas import Out
 from shared.telemetry import log
@@ -148,7 +148,7 @@ def refusal_of(error: BaseException) -> Refusal | None:
             return AlreadyExists(constraint=constraint(error))
         if code.startswith("22") or (not code and type(error.orig).__name__ == "DataError"):
             return ValueUnacceptable()
-    if is_transient(error):
+    if is_transient(error) or sqlstate(error) == TOO_LONG:
         return TooBusy()
     return None
 

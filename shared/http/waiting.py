@@ -6,8 +6,7 @@ import re
 import time
 from threading import BoundedSemaphore
 
-from sqlalchemy import Engine
-
+from shared.db import Database
 from shared.errors import Conflict, Malformed, Unavailable
 from shared.http.auth import Principal
 from shared.log import store
@@ -53,8 +52,8 @@ class TooManyWait(Unavailable):
 class Waiting:
     """Waits on behalf of the requests of one process."""
 
-    def __init__(self, follows: tuple[str, ...], engine: Engine, peers: Peers):
-        self.follows, self.engine, self.peers = follows, engine, peers
+    def __init__(self, service: str, follows: tuple[str, ...], database: Database, peers: Peers):
+        self.service, self.follows, self.database, self.peers = service, follows, database, peers
         self.places = BoundedSemaphore(WAITERS)
 
     def wait_for_header(self, header: str | None, principal: Principal | None) -> None:
@@ -71,16 +70,10 @@ class Waiting:
                 self._wait(producer, event_id, principal.company_id)
 
     def _wait(self, producer: str, event_id: str, company_id: int) -> None:
-        try:
-            answer = self.peers.get(producer, f"/internal/events/{event_id}")
-        except PeerUnreachable as error:
-            raise EventNotHereYet(str(error)) from error
-        if answer.status_code == 404:
-            raise EventUnknown()
-        number = answer.json()["sequence"]
         if not self.places.acquire(blocking=False):
             raise TooManyWait()
         try:
+            number = self._number(producer, event_id)
             deadline, look = time.monotonic() + DEADLINE_S, FIRST_LOOK_S
             while not self._arrived(producer, number, event_id, company_id):
                 if time.monotonic() > deadline:
@@ -90,8 +83,23 @@ class Waiting:
         finally:
             self.places.release()
 
+    def _number(self, producer: str, event_id: str) -> int:
+        if producer == self.service:  # asking ourselves over HTTP could take every thread that might answer
+            with self.database.log.connect() as connection:
+                number = store.numbered(connection, event_id)
+                connection.commit()
+        else:
+            try:
+                answer = self.peers.get(producer, f"/internal/events/{event_id}")
+            except PeerUnreachable as error:
+                raise EventNotHereYet(str(error)) from error
+            number = None if answer.status_code == 404 else int(answer.json()["sequence"])
+        if number is None:
+            raise EventUnknown()
+        return number
+
     def _arrived(self, producer: str, number: int, event_id: str, company_id: int) -> bool:
-        with self.engine.begin() as connection:
+        with self.database.api.begin() as connection:
             if store.positions(connection).get(producer, 0) < number:
                 return False
             connection.exec_driver_sql("select app.enter_companies(%s::bigint[], '', '')", ([company_id],))

@@ -13,6 +13,7 @@ from typing import Any
 
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
+from kombu.exceptions import OperationalError
 from kombu.message import Message
 from kombu.messaging import Consumer, Producer
 
@@ -43,6 +44,7 @@ class Bus:
         self.lost: tuple[type[BaseException], ...] = (
             *self.connection.connection_errors,
             *self.connection.channel_errors,
+            OperationalError,  # kombu's own, when no connection comes about
             OSError,
             AttributeError,  # py-amqp raises it when the socket goes away under it
         )
@@ -130,10 +132,7 @@ class PagePublisher:
             except TimeoutError:
                 self.bus.heartbeat()
         if self.refused:
-            reason = self.refused[0]
-            self.refused.clear()
-            self.waiting.clear()
-            raise NotConfirmed(reason)
+            raise NotConfirmed(self.refused[0])
 
 
 class PageReceiver:

@@ -13,19 +13,13 @@ from shared.context import Context
 from shared.contracts import Envelope, Event, Page, decode, encode, page_decoder
 from shared.crash import crash_point
 from shared.db import enter_companies, is_transient
+from shared.errors import LogForked
 from shared.log import store
 from shared.log.handlers import Handlers
 from shared.telemetry import log
 
 Fetch = Callable[[str, int], bytes | None]
 """Asks a producer for the page after a number; None where its log ends there."""
-
-
-class LogForked(Exception):
-    """A producer's log is not the one that was read before: its epoch or the event before this page differs.
-
-    Its database was restored or replaced. Nothing is taken in until a person has decided what is true.
-    """
 
 
 class Taken(Enum):
@@ -159,10 +153,16 @@ class Consumer:
         self._call_the_relay()
         return done
 
-    def catch_up(self, producer: str, fetch: Fetch) -> int:
-        """Takes in everything after this service's position from the producer's own log. Returns the number of pages."""
+    def mark_fork(self, producer: str, reason: str) -> None:
+        """Says in the position that the log forked, so that proofs know; taking a page in takes it back."""
+        with self.engine.begin() as connection:
+            store.mark_fork(connection, producer, reason)
+
+    def catch_up(self, producer: str, fetch: Fetch, go_on: Callable[[], bool] = lambda: True) -> int:
+        """Takes in everything after this service's position from the producer's own log, while `go_on()`. Returns the
+        number of pages. Raises LogForked, and what `fetch` raises."""
         pages = 0
-        while True:
+        while go_on():
             with self.engine.connect() as connection:
                 after = store.positions(connection).get(producer, 0)
             raw = fetch(producer, after)
@@ -172,6 +172,7 @@ class Consumer:
             if taken is Taken.GAP:
                 raise LogForked(f"{producer} answered a page that does not follow number {after}")
             pages += 1
+        return pages
 
 
 def _fresh(page: Page, position: store.Position) -> list[Envelope] | None:

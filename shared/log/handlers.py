@@ -67,12 +67,10 @@ class Handlers:
         if group:
             yield steps, group
 
-    def apply(self, ctx: Context, events: list[Event], *, folds_only: bool = False) -> None:
-        """Runs the handlers over the events, in order. `folds_only`: what a rebuild runs."""
+    def apply(self, ctx: Context, events: list[Event]) -> None:
+        """Runs the handlers over the events, in order."""
         for steps, group in self.runs(events):
             for step in steps:
-                if folds_only and not step.folds:
-                    continue
                 wanted = group
                 if step.too_late_after is not None:
                     oldest = ctx.clock.now() - step.too_late_after

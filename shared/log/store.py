@@ -112,6 +112,15 @@ def take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("select pg_advisory_xact_lock(%s)", (TAKING_IN,))
 
 
+def numbered(connection: Connection, event_id: str) -> int | None:
+    """The number of an event of this log, given one first where it has none; None where there is no such event."""
+    found = number_of(connection, event_id)
+    if found == 0:
+        number(connection)
+        found = number_of(connection, event_id)
+    return found or None
+
+
 def lock_position(connection: Connection, producer: str) -> Position:
     """The position for a producer, locked until the transaction ends; one that was never heard of begins at 0."""
     query = "select producer, epoch::text, seq, event_id from log.position where producer = %s for update"
@@ -124,9 +133,24 @@ def lock_position(connection: Connection, producer: str) -> Position:
 
 def move_position(connection: Connection, producer: str, epoch: str, seq: int, event_id: str) -> None:
     connection.exec_driver_sql(
-        "update log.position set epoch = %s, seq = %s, event_id = %s, moved_at = clock_timestamp() where producer = %s",
+        "update log.position set epoch = %s, seq = %s, event_id = %s, moved_at = clock_timestamp(), forked = null "
+        "where producer = %s",
         (epoch, seq, event_id, producer),
     )
+
+
+def mark_fork(connection: Connection, producer: str, reason: str) -> None:
+    connection.exec_driver_sql(
+        "insert into log.position (producer, forked) values (%s, %s) on conflict (producer) do update set forked = excluded.forked",
+        (producer, reason[:1000]),
+    )
+
+
+def forks(connection: Connection) -> dict[str, str]:
+    """Producers whose log is not the one that was read before, with what differs."""
+    return {
+        row[0]: row[1] for row in connection.exec_driver_sql("select producer, forked from log.position where forked is not null")
+    }
 
 
 def positions(connection: Connection) -> dict[str, int]:

@@ -12,11 +12,12 @@ import msgspec
 from shared.config import Settings
 from shared.context import Context
 from shared.db import Database, is_transient
+from shared.errors import LogForked
 from shared.http.common import RETRY_PARKED
-from shared.jobs import run_due
+from shared.jobs import forget_old_keys, run_due
 from shared.log import store
 from shared.log.bus import Bus, PageReceiver
-from shared.log.consumer import Consumer, LogForked, Taken
+from shared.log.consumer import Consumer, Taken
 from shared.log.relay import Relay
 from shared.log.wake import Waker
 from shared.peers import Peers, PeerUnreachable
@@ -28,6 +29,7 @@ HEAD_POLL_S = 3.0
 RECEIVE_S = 0.5
 RETRY_S = 0.5
 TIMER_S = 1.0
+FORGET_S = 600.0
 
 
 class Worker:
@@ -38,13 +40,14 @@ class Worker:
         self.database = Database(settings)
         self.peers = peers or Peers(service.name, settings.internal_secret, settings.peers)
         self.metrics = Metrics()
-        waker = Waker(self.database.log)
-        self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock, waker.call)
+        self.waker = Waker(self.database.log)
+        self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock, self.waker.call)
         self.stopping = threading.Event()
         self.heard: dict[str, float] = {}
         self.threads: list[threading.Thread] = []
         self.jobs = {**service.jobs, RETRY_PARKED: self._ask_for_retry}
         self.retries: list[tuple[int, str]] = []
+        self.forget_at = 0.0
 
     def start(self) -> None:
         relay = Relay(self.service.name, self.database.log, self.settings.broker_url, self.settings.bus_prefix, self.metrics)
@@ -63,6 +66,7 @@ class Worker:
         deadline = time.monotonic() + timeout_s
         for thread in self.threads:
             thread.join(max(0.1, deadline - time.monotonic()))
+        self.waker.close()
         self.database.close()
         self.peers.close()
 
@@ -77,14 +81,14 @@ class Worker:
     def _consume(self) -> None:
         bus = Bus(self.settings.broker_url, self.settings.bus_prefix, f"{self.service.name} worker")
         try:
+            # the logs are the truth: go on from them also while the broker is away
+            self._look_at_silent_producers()
             receiver = PageReceiver(bus, self.service.name, list(self.service.follows), self._on_page)
             while not self.stopping.is_set():
                 self._look_at_silent_producers()
                 receiver.receive(RECEIVE_S)
         except bus.lost as error:
             log.warning("worker.broker_lost", error=repr(error)[:300])
-            # the logs are the truth: go on from them while the broker is away
-            self._look_at_silent_producers()
             self.stopping.wait(RETRY_S)
         finally:
             bus.close()
@@ -95,11 +99,11 @@ class Worker:
             try:
                 producer = producer_of(raw)
                 if self.consumer.take(raw) is Taken.GAP:
-                    self.consumer.catch_up(producer, self.peers.fetch)
+                    self._catch_up(producer)
                 self.heard[producer] = time.monotonic()
                 return
             except LogForked as forked:
-                log.error("log.forked", error=str(forked))
+                self._forked(producer, forked)
                 self.stopping.wait(5.0)
                 return
             except (msgspec.MsgspecError, ValueError) as error:
@@ -119,15 +123,22 @@ class Worker:
                 continue
             self.heard[producer] = time.monotonic()
             try:
-                self.consumer.catch_up(producer, self.peers.fetch)
+                self._catch_up(producer)
             except PeerUnreachable as error:
                 log.warning("producer.unreachable", producer=producer, error=str(error)[:200])
             except LogForked as forked:
-                log.error("log.forked", error=str(forked))
+                self._forked(producer, forked)
             except Exception as error:
                 if not is_transient(error):
                     raise
                 log.warning("catch_up.retried", producer=producer, error=repr(error)[:200])
+
+    def _catch_up(self, producer: str) -> None:
+        self.consumer.catch_up(producer, self.peers.fetch, lambda: not self.stopping.is_set())
+
+    def _forked(self, producer: str, forked: LogForked) -> None:
+        log.error("log.forked", producer=producer, error=str(forked))
+        self.consumer.mark_fork(producer, str(forked))
 
     def _ask_for_retry(self, ctx: Context, payload: dict[str, Any]) -> None:
         self.retries.append((ctx.company_id, payload["subject"]))
@@ -135,12 +146,17 @@ class Worker:
     def _work(self) -> None:
         while not self.stopping.wait(TIMER_S):
             try:
-                run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers)
+                if run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers):
+                    self.waker.call()
                 while self.retries:
-                    self.consumer.retry_parked(*self.retries.pop())
+                    self.consumer.retry_parked(*self.retries[-1])
+                    self.retries.pop()
                 for timer in self.service.timers:
                     timer(self)
                 self._measure()
+                if time.monotonic() > self.forget_at:
+                    self.forget_at = time.monotonic() + FORGET_S
+                    forget_old_keys(self.database.worker)
             except Exception as error:
                 if not is_transient(error):
                     raise

@@ -58,7 +58,7 @@ create index event_subject on log.event (company_id, subject, id);
 
 create table log.position (
     producer text primary key, epoch uuid, seq bigint not null default 0, event_id text not null default '',
-    moved_at timestamptz not null default now());
+    moved_at timestamptz not null default now(), forked text);
 
 create table log.parked (
     company_id bigint not null, producer text not null, seq bigint not null, subject text not null, event_id text not null,
@@ -202,7 +202,7 @@ def create_kernel(*, posts: bool = False, accounts: bool = False) -> None:
     """The common tables. `posts`: the service dates documents into periods, so it keeps the period gate; `accounts`: it
     names ledger accounts in its documents, so it keeps a copy of the chart."""
     op.execute(KERNEL.format(**roles()))
-    protect("app.idempotency", api="select, insert", worker="select, delete")
+    protect("app.idempotency", api="select, insert", worker="select, delete", worker_sees_all=True)
     protect("app.job", api="select, insert", worker="select, insert, update", worker_sees_all=True)
     protect("app.document_series", api="select, insert, update", worker="select, insert, update")
     protect("copies.company", api="select", worker="select, insert, update")

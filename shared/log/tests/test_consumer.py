@@ -16,7 +16,8 @@ from shared.contracts.identity import CompanyChanged, PrincipalChanged
 from shared.db import company_transaction
 from shared.ids import new_id
 from shared.log import store
-from shared.log.consumer import Consumer, LogForked, Taken
+from shared.errors import LogForked
+from shared.log.consumer import Consumer, Taken
 from shared.log.handlers import Handlers
 from tests.product import House
 

@@ -11,10 +11,12 @@ from itertools import pairwise
 
 import httpx
 import msgspec
+import pytest
 
 from shared.context import Context
 from shared.contracts import Page, page_decoder
 from shared.contracts.identity import CompanyChanged
+from shared.errors import LogForked
 from shared.log import store
 from tests.product import Company, House
 
@@ -127,7 +129,12 @@ def test_the_log_endpoint_numbers_so_that_a_stalled_relay_stalls_nobody(house: H
 
     assert raw is not None
     assert msgspec.json.decode(raw)["previous"] == before
-    assert house.peers["identity"].fetch("identity", 10**12) is None
+    assert house.peers["identity"].fetch("identity", before + 1) is None
+
+
+def test_a_log_that_is_shorter_than_what_was_read_of_it_is_a_forked_log(house: House, company: Company) -> None:
+    with pytest.raises(LogForked, match="identity has no number"):
+        house.peers["identity"].fetch("identity", 10**12)
 
 
 def state_some_surely(house: House, company: int) -> str:
