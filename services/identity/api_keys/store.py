@@ -1,4 +1,4 @@
-"""The table of API keys."""
+"""The tables of API keys and of the hashes of their secrets."""
 
 from __future__ import annotations
 
@@ -16,11 +16,19 @@ api_key = Table(
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
     Column("role", Text, nullable=False),
-    Column("secret_hash", LargeBinary, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("expires_on", Date),
     Column("revoked_at", DateTime(timezone=True)),
     Column("valid_after", DateTime(timezone=True)),
+    schema="app",
+)
+
+api_key_secret = Table(
+    "api_key_secret",
+    api_key.metadata,
+    Column("company_id", BigInteger, primary_key=True),
+    Column("api_key_id", Text, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
     schema="app",
 )
 
@@ -58,10 +66,12 @@ def add(
     session: Connection, company_id: int, id: str, name: str, role: str, secret_hash: bytes, expires_on: date | None
 ) -> ApiKey:
     row = session.exec_driver_sql(
-        "insert into app.api_key (company_id, id, name, role, secret_hash, expires_on) values (%s, %s, %s, %s, %s, %s) "
-        f"returning {_COLUMNS}",
-        (company_id, id, name, role, secret_hash, expires_on),
+        f"insert into app.api_key (company_id, id, name, role, expires_on) values (%s, %s, %s, %s, %s) returning {_COLUMNS}",
+        (company_id, id, name, role, expires_on),
     ).one()
+    session.exec_driver_sql(
+        "insert into app.api_key_secret (company_id, api_key_id, hash) values (%s, %s, %s)", (company_id, id, secret_hash)
+    )
     return ApiKey(*row)
 
 

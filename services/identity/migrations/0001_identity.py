@@ -31,20 +31,24 @@ create index person_role on app.person (company_id, role);
 create index person_created on app.person (company_id, created_at, id);
 create index person_name on app.person (company_id, name, id);
 
--- Apart from the person, so that the audit trail never holds a hash.
+-- Apart from the person, who is audited: the audit trail never holds the hash.
 create table app.password (
     company_id bigint not null, person_id text not null, hash text not null, primary key (company_id, person_id),
     foreign key (company_id, person_id) references app.person);
 
 create table app.api_key (
     company_id bigint not null, id text not null, name text not null check (name <> ''), role text not null,
-    secret_hash bytea not null check (length(secret_hash) = 32), created_at timestamptz not null default now(), expires_on date,
-    revoked_at timestamptz, valid_after timestamptz,
+    created_at timestamptz not null default now(), expires_on date, revoked_at timestamptz, valid_after timestamptz,
     primary key (company_id, id), foreign key (company_id, role) references app.role);
 create unique index api_key_id on app.api_key (id);
 create index api_key_role on app.api_key (company_id, role);
 create index api_key_created on app.api_key (company_id, created_at, id);
 create index api_key_name on app.api_key (company_id, name, id);
+
+-- Apart from the key for the same reason.
+create table app.api_key_secret (
+    company_id bigint not null, api_key_id text not null, hash bytea not null check (length(hash) = 32),
+    primary key (company_id, api_key_id), foreign key (company_id, api_key_id) references app.api_key);
 
 -- Of the installation, not of a company: see README.
 create table app.signing_key (
@@ -76,8 +80,10 @@ create function app.api_key_to_exchange(wanted text,
         out company_id bigint, out id text, out secret_hash bytea, out role text, out expires_on date, out time_zone text)
     language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-    select k.company_id, k.id, k.secret_hash, k.role, k.expires_on into company_id, id, secret_hash, role, expires_on
+    select k.company_id, k.id, k.role, k.expires_on into company_id, id, role, expires_on
         from app.api_key k where k.id = wanted and k.revoked_at is null for share;
+    select s.hash into secret_hash from app.api_key_secret s
+        where s.company_id = api_key_to_exchange.company_id and s.api_key_id = api_key_to_exchange.id;
     select c.time_zone into time_zone from app.company c where c.company_id = api_key_to_exchange.company_id;
 end $$;
 
@@ -117,6 +123,8 @@ def upgrade() -> None:
     protect("app.person", api="select, insert, update", worker="select", audited_by="id")
     protect("app.password", api="select, insert, update", worker="")
     protect("app.api_key", api="select, insert, update", worker="select", audited_by="id")
+    # only api_key_to_exchange reads it, as the owner
+    protect("app.api_key_secret", api="insert", worker="")
     # the api signs; the worker makes the next key ahead of time and removes old ones, without ever reading a private key
     op.execute(f"grant select, insert, delete on app.signing_key to {names['api']}")
     told = "key_id, created_at, signs_from, signs_until, published_until"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from datetime import date
 from typing import Any
 
@@ -41,6 +42,20 @@ def test_the_secret_has_256_bits_and_is_told_once(company: Company) -> None:
         session.exec_driver_sql("select app.enter_companies(%s, '', '')", ([company.id],))
         assert secret not in str(session.exec_driver_sql("select to_jsonb(k) from app.api_key k").all())
         assert secret not in str(session.exec_driver_sql("select to_jsonb(c) from audit.change c").all())
+
+
+def test_the_audit_trail_has_who_made_and_revoked_a_key_but_not_its_hash(company: Company) -> None:
+    made = make_key(company)
+    id, secret = made["api_key"].split(".")
+    company.post(f"{KEYS}/{id}/revoke")
+
+    with company.house.databases["identity"].api.begin() as session:
+        session.exec_driver_sql("select app.enter_companies(%s, '', '')", ([company.id],))
+        changes = session.exec_driver_sql("select action, to_jsonb(c)::text from audit.change c where row_key = %s", (id,)).all()
+
+    assert [action for action, _ in changes] == ["insert", "update"]
+    hash = hashlib.sha256(secret.encode()).hexdigest()
+    assert [shown for _, shown in changes if hash in shown] == []
 
 
 @pytest.mark.parametrize(
