@@ -151,6 +151,7 @@ def measure(rounds: int = 7, seconds: float = 5) -> list[Comparison]:
         print(f"HTTP: {at.postgres}; {rounds} rounds in turn, {seconds:g} s each")
         books = Books(at)
         at.api("identity", "billing", "payments")
+        at.warm(books.headers(), "billing", "payments")
         plain = Plain(at.url("plain"))
         billing, payments = at.port("billing"), at.port("payments")
 

@@ -123,6 +123,7 @@ def _latency(at: Stand, seconds: float) -> list[Comparison]:
     books = Books(at)
     at.worker("billing", "ledger")
     at.api("identity", "billing")
+    at.warm(books.headers(), "billing")
     at.until_taken_in("ledger", "billing")
     most, _ = load(at.port("billing"), books.posting("/api/billing/invoices", books.invoice), seconds / 3)
     at.until_taken_in("ledger", "billing")

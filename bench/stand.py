@@ -67,6 +67,12 @@ class Stand:
     def base(self, name: str) -> str:
         return f"http://127.0.0.1:{self.port(name)}"
 
+    def warm(self, headers: dict[str, str], *names: str) -> None:
+        """Lets every process of these APIs fetch the keys that tokens are checked with."""
+        for name in names:
+            for _ in range(10 * WEB_WORKERS):
+                _answers(f"{self.base(name)}/api/{name}/parked-events", headers)
+
     def until_taken_in(self, service: str, producer: str) -> None:
         """Waits until the service's worker is at the end of the producer's log."""
         deadline = time.monotonic() + 120
@@ -81,7 +87,8 @@ class Stand:
                 ):
                     return
                 time.sleep(0.1)
-        raise TimeoutError(f"{service} did not take in the log of {producer}")
+        said = self.cluster.log_of(f"worker {service} 0")
+        raise TimeoutError(f"{service} did not take in the log of {producer}: {said}")
 
     @contextmanager
     def bare(self) -> Iterator[int]:
@@ -114,11 +121,11 @@ class Stand:
             process.wait()
 
 
-def _answers(url: str) -> None:
+def _answers(url: str, headers: dict[str, str] | None = None) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            if httpx.get(url, timeout=5).status_code == 200:
+            if httpx.get(url, headers=headers, timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             pass
