@@ -13,7 +13,7 @@ from typing import Any
 from services.ledger.proofs import domain, store
 from services.ledger.proofs.domain import CHAIN, CLAIMS, Claim, Difference, Key, Proof, State
 from services.ledger.verification import store as chain
-from services.ledger.verification.usecases import verify
+from services.ledger.verification.usecases import since_checkpoint, verify
 from shared.context import Context
 from shared.peers import Peers, PeerUnreachable
 
@@ -135,14 +135,17 @@ def _with_documents(
 def prove_chain(ctx: Context, parked: list[str]) -> Proof:
     """P1: every entry since the last proof is whole, balanced, numbered without a gap and chained to the one before.
 
-    Also that the stored balances are whole, and that no event waits for a person, whose entry would be missing.
+    Also that the entry where the last proof ended is still the one it was, that the stored balances are whole, and that no
+    event waits for a person, whose entry would be missing.
     """
     proof = Proof(CHAIN.code, CHAIN.title, State.GREEN)
     number, hash_ = chain.checkpoint(ctx.session, ctx.company_id)
     found = verify(ctx.session, ctx.company_id, number, hash_, CHAIN_STEP)
-    if found.number > number:
+    gone = since_checkpoint(ctx.session, ctx.company_id, number, hash_, found.last)
+    # a checkpoint that no longer fits stays, or the next proof would begin after it and be green
+    if found.number > number and not gone:
         chain.move_checkpoint(ctx.session, ctx.company_id, found.number, found.hash)
-    wrong = [f"entry {fault.number}: {fault.detail}" for fault in found.faults]
+    wrong = [str(fault) for fault in (*gone, *found.faults)]
     wrong += [
         f"stored balances of {item.what} differ: {item.one} and {item.other} {item.currency}"
         for item in store.uneven_balances(ctx.session, ctx.company_id)

@@ -149,6 +149,56 @@ def test_a_posting_that_was_taken_away_is_found_by_the_chain(house: House, compa
     assert (found["P1"]["state"], "entry 1" in found["P1"]["reason"]) == ("red", True)
 
 
+CUT_OFF = (
+    "delete from app.posting where company_id = {company} and entry_number > 1",
+    "delete from app.journal_entry where company_id = {company} and number > 1",
+)
+HEAD_SET_BACK = (
+    "update app.chain_head h set number = e.number, hash = e.hash from app.journal_entry e "
+    "where h.company_id = {company} and e.company_id = h.company_id and e.number = 1"
+)
+
+
+def test_a_journal_that_was_cut_off_with_its_head_after_a_proof_is_red(house: House, company: Company, customer: str) -> None:
+    for price in ("1.00", "2.00", "3.00"):
+        issue(company, customer, price)
+    assert proved(company)["P1"]["clock"] == {"entry": 3}
+    for statement in (*CUT_OFF, HEAD_SET_BACK):
+        corrupt(house, "ledger", statement.format(company=company.id))
+
+    found = proved(company)
+
+    ends = "the chain ends at entry 1, entry 3 was verified before"
+    assert (found["P1"]["state"], found["P1"]["reason"].removeprefix("entry 3: ")) == ("red", ends)
+    assert company.get("/api/ledger/verification")["faults"] == [{"number": 3, "detail": ends}]
+
+
+@pytest.mark.parametrize(
+    ("statement", "says"),
+    [
+        (
+            "update app.journal_entry set hash = sha256(hash) where company_id = {company} and number = 1",
+            "no longer has the hash",
+        ),
+        ("delete from app.journal_entry where company_id = {company} and number = 1", "is missing"),
+    ],
+)
+def test_the_entry_at_which_the_last_proof_ended_must_still_be_the_one(
+    house: House, company: Company, customer: str, statement: str, says: str
+) -> None:
+    issue(company, customer, "1.00")
+    assert proved(company)["P1"]["clock"] == {"entry": 1}
+    issue(company, customer, "2.00")
+    corrupt(house, "ledger", statement.format(company=company.id))
+
+    found = proved(company)
+
+    assert found["P1"]["state"] == "red"
+    assert found["P1"]["reason"].startswith("entry 1")
+    assert says in found["P1"]["reason"]
+    assert proved(company)["P1"]["state"] == "red", "a second proof does not begin after it"
+
+
 @pytest.mark.parametrize("table", ["balance", "customer_balance"])
 def test_a_stored_balance_that_was_changed_is_found(house: House, company: Company, customer: str, table: str) -> None:
     issue(company, customer, "100.00")

@@ -81,6 +81,61 @@ def test_the_last_entry_cannot_be_cut_off(five: Books) -> None:
     assert verification(five)["faults"] == [{"number": 5, "detail": "the entry is missing"}]
 
 
+BOTH_MORE = "debit = debit + 7, credit = credit + 7"
+WRONG_BALANCES = (
+    (
+        "update app.balance set debit = debit + 7 where company_id = %(company)s and account = '1100' and on_day = '2026-01-10'",
+        "balance of account 1100 in USD on 2026-01-10: its postings are debit 1500 and credit 0, stored are 1507 and 0",
+    ),
+    (
+        f"update app.balance set {BOTH_MORE} where company_id = %(company)s and account = '4000'",
+        "balance of account 4000 in USD on 2026-01-10: its postings are debit 0 and credit 1500, stored are 7 and 1507",
+    ),
+    (
+        "update app.customer_balance set debit = 0 where company_id = %(company)s and customer_id = 'cus_2'",
+        "balance of customer cus_2 in account 1100 in USD: its postings are debit 200 and credit 0, stored are 0 and 0",
+    ),
+    (
+        "delete from app.customer_balance where company_id = %(company)s and customer_id = 'cus_3'",
+        "balance of customer cus_3 in account 1100 in USD: its postings are debit 300 and credit 0, stored are 0 and 0",
+    ),
+    (
+        "insert into app.customer_balance values (%(company)s, '1100', 'USD', 'cus_none', 5, 5)",
+        "balance of customer cus_none in account 1100 in USD: its postings are debit 0 and credit 0, stored are 5 and 5",
+    ),
+)
+
+
+def test_every_stored_balance_is_compared_with_the_postings_it_is_made_of(books: Books) -> None:
+    for place in range(1, 6):
+        books.issued(usd(f"{place}.00"), customer_id=f"cus_{place}")
+    assert verification(books)["faults"] == []
+    for statement, _ in WRONG_BALANCES:
+        tamper(books, statement)
+
+    found = verification(books)
+
+    assert sorted(found["faults"], key=lambda fault: fault["detail"]) == sorted(
+        ({"number": None, "detail": detail} for _, detail in WRONG_BALANCES), key=lambda fault: fault["detail"]
+    )
+    assert (found["through"], found["next_after"]) == (5, None)
+
+
+def test_two_accounts_wrong_by_opposite_amounts_are_found(five: Books) -> None:
+    for account in ("1100", "4000"):
+        tamper(five, f"update app.balance set {BOTH_MORE} where company_id = %(company)s and account = '{account}'")
+
+    assert [fault["number"] for fault in verification(five)["faults"]] == [None, None]
+
+
+def test_balances_are_compared_once_the_end_is_reached(five: Books, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "STEP", 3)
+    tamper(five, "update app.balance set debit = debit + 7 where company_id = %(company)s and account = '1100'")
+
+    assert verification(five)["faults"] == []
+    assert [fault["number"] for fault in verification(five, after=3)["faults"]] == [None]
+
+
 def test_a_whole_chain_is_verified_in_steps(five: Books, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(api, "STEP", 2)
     after, checked = 0, []

@@ -1,4 +1,4 @@
-"""The whole chain, verified in steps that each answer quickly."""
+"""The whole chain, verified in steps that each answer quickly; with the last one, the stored balances."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 from marshmallow import fields, validate
 
 from services.ledger.verification import store
-from services.ledger.verification.usecases import verify
+from services.ledger.verification.usecases import since_checkpoint, verify, verify_balances
 from shared.http.edge import Routes, ctx
 from shared.http.schemas import In, Out
 
-routes = Routes("ledger_verification", __name__, description="The hash chain over the journal")
+routes = Routes("ledger_verification", __name__, description="The hash chain over the journal, and its stored balances")
 
 STEP = 5000
 
@@ -23,7 +23,7 @@ class VerificationQuery(In):
 
 
 class ChainFaultOut(Out):
-    number = fields.Integer(required=True)
+    number = fields.Integer(required=True, allow_none=True, metadata={"description": "of the entry; null for a stored balance"})
     detail = fields.String(required=True)
 
 
@@ -38,12 +38,17 @@ class VerificationOut(Out):
 @routes.arguments(VerificationQuery, location="query")
 @routes.response(200, VerificationOut)
 def verification(query: dict[str, Any]) -> dict[str, Any]:
-    """Recompute the hash chain over the next entries and name the first that was altered"""
+    """Recompute the hash chain over the next entries and name the first that was altered; at its end, every wrong balance"""
     session, company_id, after = ctx().session, ctx().company_id, query["after"]
-    found = verify(session, company_id, after, store.hash_of(session, company_id, after), STEP)
+    checkpoint = store.checkpoint(session, company_id)
+    found = verify(session, company_id, after, store.hash_of(session, company_id, after) or bytes(32), STEP)
+    faults = found.faults
+    at_end = found.number >= found.last
+    if at_end and not faults:
+        faults = since_checkpoint(session, company_id, *checkpoint, found.last) or verify_balances(session, company_id)
     return {
         "checked": found.checked,
         "through": found.number,
-        "next_after": found.number if found.number < found.last and not found.faults else None,
-        "faults": [{"number": fault.number, "detail": fault.detail} for fault in found.faults],
+        "next_after": None if at_end or faults else found.number,
+        "faults": [{"number": fault.number, "detail": fault.detail} for fault in faults],
     }

@@ -1,4 +1,4 @@
-"""Recomputes the hash chain over entries and postings as they are stored, and names what does not fit."""
+"""Recomputes the hash chain and the stored balances from entries and postings, and names what does not fit."""
 
 from __future__ import annotations
 
@@ -12,11 +12,14 @@ from services.ledger.verification import store
 
 
 @dataclass(frozen=True, slots=True)
-class ChainFault:
-    """What is wrong with an entry."""
+class Fault:
+    """What is wrong with an entry, or, where `number` is None, with a stored balance."""
 
-    number: int
+    number: int | None
     detail: str
+
+    def __str__(self) -> str:
+        return self.detail if self.number is None else f"entry {self.number}: {self.detail}"
 
 
 @dataclass(slots=True)
@@ -28,7 +31,7 @@ class Verified:
     number: int
     hash: bytes
     last: int
-    faults: list[ChainFault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
 
 
 def verify(session: Connection, company_id: int, after: int, previous: bytes, at_most: int) -> Verified:
@@ -46,15 +49,56 @@ def verify(session: Connection, company_id: int, after: int, previous: bytes, at
         if not detail and computed != stored:
             detail = "its content is not what its hash was made of, or an entry before it was altered"
         if detail:
-            result.faults.append(ChainFault(entry.number, detail))
+            result.faults.append(Fault(entry.number, detail))
             return result
         result.checked += 1
         result.number, result.hash = entry.number, computed
     if result.number < through:
-        result.faults.append(ChainFault(result.number + 1, "the entry is missing"))
+        result.faults.append(Fault(result.number + 1, "the entry is missing"))
     elif through == last and after <= last and result.hash != head_hash:
-        result.faults.append(ChainFault(last, "the chain's head names another entry as the last"))
+        result.faults.append(Fault(last, "the chain's head names another entry as the last"))
     return result
+
+
+def since_checkpoint(session: Connection, company_id: int, number: int, hash_: bytes, last: int) -> list[Fault]:
+    """What an earlier proof verified must still be there: the chain ends no sooner than at entry `number`, which still has
+    this hash. Without it, a chain that was cut off together with its head would look whole.
+
+    `last` must have been read after the checkpoint, or a proof made meanwhile is beyond it.
+    """
+    if number > last:
+        return [Fault(number, f"the chain ends at entry {last}, entry {number} was verified before")]
+    stored = store.hash_of(session, company_id, number)
+    if stored is None:
+        return [Fault(number, "it was verified before and is missing")]
+    if stored != hash_:
+        return [Fault(number, "it no longer has the hash with which it was verified before")]
+    return []
+
+
+def verify_balances(session: Connection, company_id: int) -> list[Fault]:
+    """Every stored balance that is not the sum of its postings, in minor units: of an account's day, of a customer.
+
+    Reads the whole journal, which must have been found whole: it is what the balances are compared with.
+    """
+    store.allow_whole_journal(session)
+    faults = [
+        _unlike(f"balance of account {row.account} in {row.currency} on {row.on_day}", row)
+        for row in store.wrong_balances(session, company_id)
+    ]
+    faults += [
+        _unlike(f"balance of customer {row.customer_id} in account {row.account} in {row.currency}", row)
+        for row in store.wrong_customer_balances(session, company_id)
+    ]
+    return faults
+
+
+def _unlike(what: str, row: Any) -> Fault:
+    return Fault(
+        None,
+        f"{what}: its postings are debit {row.debit} and credit {row.credit}, "
+        f"stored are {row.stored_debit} and {row.stored_credit}",
+    )
 
 
 def _fault(entry: Entry, before: int, posting_count: int, postings: list[Any]) -> str:
