@@ -15,6 +15,7 @@ from services.ledger.proofs.domain import CHAIN, CLAIMS, Claim, Difference, Key,
 from services.ledger.verification import store as chain
 from services.ledger.verification.usecases import since_checkpoint, verify
 from shared.context import Context
+from shared.log import store as log
 from shared.peers import Peers, PeerUnreachable
 
 WAIT_S = 5.0
@@ -40,7 +41,8 @@ def prove(ctx: Context, peers: Peers | None, wait_s: float = WAIT_S) -> list[Pro
         except NotNow as reason:
             answers[owner] = reason
     waiting = [(producer, f"{producer}:{event_id}") for producer, event_id in store.parked(ctx.session, ctx.company_id)]
-    found = [_compare(ctx, peers, claim, answers[claim.owner], waiting, deadline) for claim in CLAIMS]
+    forked = log.forks(ctx.session)
+    found = [_compare(ctx, peers, claim, answers[claim.owner], waiting, forked, deadline) for claim in CLAIMS]
     return [prove_chain(ctx, [name for _, name in waiting]), *found]
 
 
@@ -63,6 +65,7 @@ def _compare(
     claim: Claim,
     answer: Mapping[str, Any] | NotNow,
     waiting: Iterable[tuple[str, str]],
+    forked: Mapping[str, str],
     deadline: float,
 ) -> Proof:
     parked = [name for producer, name in waiting if producer in claim.depends_on]
@@ -72,6 +75,7 @@ def _compare(
         return proof
     proof.clock = _clock(claim, answer)
     try:
+        _same_logs(claim, forked, answer)
         ledger = _figures(ctx, claim, proof.clock, deadline)
     except NotNow as reason:
         proof.state, proof.reason = State.UNKNOWN, str(reason)
@@ -90,6 +94,16 @@ def _compare(
 
 def _clock(claim: Claim, answer: Mapping[str, Any]) -> dict[str, int]:
     return {producer: int(answer["clock"].get(producer, 0)) for producer in claim.depends_on}
+
+
+def _same_logs(claim: Claim, forked: Mapping[str, str], answer: Mapping[str, Any]) -> None:
+    """Raises NotNow where a log that the claim depends on has forked, to the ledger or to the owner: a number in its clock
+    then does not mean the same events to both."""
+    of_owner = answer.get("forked") or {}
+    for producer in claim.depends_on:
+        for reader, reason in (("ledger", forked.get(producer)), (claim.owner, of_owner.get(producer))):
+            if reason:
+                raise NotNow(f"log forked: {reason.removeprefix('log forked: ')} (seen by {reader})")
 
 
 def _figures(ctx: Context, claim: Claim, clock: Mapping[str, int], deadline: float) -> dict[Key, int]:

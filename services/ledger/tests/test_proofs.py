@@ -273,6 +273,38 @@ def test_an_event_that_waits_for_a_person_is_red(house: House, company: Company,
     assert f"billing:{event_id}" in found["P2"]["reason"]
 
 
+def test_an_owner_to_whom_a_log_has_forked_makes_its_proofs_unknown(
+    house: House, company: Company, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issue(company, customer, "100.00")
+    ask = usecases._ask
+
+    def ask_one_that_sees_a_fork(ctx: Any, peers: Any, owner: str, **params: str) -> Any:
+        answer = ask(ctx, peers, owner, **params)
+        return {**answer, "forked": {"payments": "log forked: payments is in another epoch"}} if owner == "billing" else answer
+
+    monkeypatch.setattr(usecases, "_ask", ask_one_that_sees_a_fork)
+
+    found = proved(company)
+
+    assert states(found) == {"P1": "green", "P2": "unknown", "P3": "green", "P4": "green", "P5": "green"}
+    assert found["P2"]["reason"] == "log forked: payments is in another epoch (seen by billing)"
+
+
+def test_a_log_that_has_forked_to_the_ledger_makes_what_depends_on_it_unknown(
+    house: House, company: Company, customer: str
+) -> None:
+    issue(company, customer, "100.00")
+    corrupt(house, "ledger", "update log.position set forked = 'billing is in another epoch' where producer = 'billing'")
+    try:
+        found = proved(company)
+    finally:
+        corrupt(house, "ledger", "update log.position set forked = null where producer = 'billing'")
+
+    assert states(found) == {"P1": "green", "P2": "unknown", "P3": "green", "P4": "green", "P5": "green"}
+    assert found["P2"]["reason"] == "log forked: billing is in another epoch (seen by ledger)"
+
+
 def test_proofs_are_kept(company: Company) -> None:
     first = company.get("/api/ledger/proofs")
     second = company.get("/api/ledger/proofs")
