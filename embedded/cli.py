@@ -267,7 +267,8 @@ def verify(folder: Path, company: str | None) -> None:
                 failed = True
                 click.echo(f"Company {known.id} {known.name}: BROKEN")
                 for fault in answer["faults"]:
-                    click.echo(f"  entry {fault['number']}: {fault['detail']}")
+                    place = "stored balances" if fault["number"] is None else f"entry {fault['number']}"
+                    click.echo(f"  {place}: {fault['detail']}")
             else:
                 click.echo(f"Company {known.id} {known.name}: {entries} entries, the chain is whole")
         if failed:
