@@ -17,6 +17,16 @@ def _hide_secrets(_: Any, __: str, event: MutableMapping[str, Any]) -> Mapping[s
     return {key: ("[hidden]" if key.lower() in SECRET_KEYS else value) for key, value in event.items()}
 
 
+class _Stderr:
+    """Standard error as it is at the moment of writing: a test or a daemon may put another in its place."""
+
+    def write(self, text: str) -> None:
+        sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
 def configure_logs(service: str, level: str = "INFO") -> None:
     """Logs go to standard error, one JSON object a line; values under secret names never appear."""
     structlog.configure(
@@ -29,7 +39,7 @@ def configure_logs(service: str, level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Stderr()),  # type: ignore[arg-type]  # a file as far as it is used
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)

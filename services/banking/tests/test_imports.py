@@ -116,7 +116,7 @@ def test_all_faults_of_all_rows_come_at_once_and_nothing_is_imported(bank: Bank,
             "/rows/0/external_id",
         ),
         ([{"source": "s", "external_id": "a", "posting_on": "2026-01-12", "receipt_ids": []}], "/rows/0/receipt_ids"),
-        ([{"source": "s", "external_id": "a", "receipt_ids": ["rct_" + "0" * 26]}], "/rows/0/deposited_on"),
+        ([{"source": "s", "external_id": "a", "receipt_ids": ["rct_" + "0" * 26]}], "/rows/0/posting_on"),
     ],
 )
 def test_rows_that_cannot_be_read_are_refused_with_their_place(bank: Bank, rows: list[dict[str, Any]], pointer: str) -> None:
