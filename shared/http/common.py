@@ -112,7 +112,7 @@ def common_routes(service: Service) -> Routes:
             "service": service.name,
             "head": head.seq,
             "published_through": head.published_through,
-            "positions": [_position(state, producer, positions.get(producer, 0)) for producer in service.follows],
+            "positions": [_position(state, producer, positions.get(producer, 0), head.seq) for producer in service.follows],
             "parked": len(store.parked(session)),
         }
 
@@ -171,11 +171,13 @@ def common_routes(service: Service) -> Routes:
     return routes
 
 
-def _position(state: Any, producer: str, position: int) -> dict[str, Any]:
-    try:
-        head = state.peers.get(producer, "/internal/status").json()["head"]
-    except PeerUnreachable:
-        return {"producer": producer, "position": position, "head": None, "behind": None}
+def _position(state: Any, producer: str, position: int, own_head: int) -> dict[str, Any]:
+    head = own_head
+    if producer != state.service.name:  # asking ourselves over HTTP could take every thread that might answer
+        try:
+            head = state.peers.get(producer, "/internal/status").json()["head"]
+        except PeerUnreachable:
+            return {"producer": producer, "position": position, "head": None, "behind": None}
     return {"producer": producer, "position": position, "head": head, "behind": max(0, head - position)}
 
 

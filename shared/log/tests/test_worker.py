@@ -38,7 +38,9 @@ def eventually(holds: Callable[[], bool], within_s: float = 15) -> None:
 
 def knows(house: House, name: str, company: int) -> bool:
     with company_transaction(house.databases[name].worker, company, "t") as session:
-        return bool(session.exec_driver_sql("select 1 from copies.company where company_id = %s", (company,)).scalar_one_or_none())
+        return bool(
+            session.exec_driver_sql("select 1 from copies.company where company_id = %s", (company,)).scalar_one_or_none()
+        )
 
 
 def test_the_logs_are_taken_in_while_the_broker_is_away(house: House) -> None:
