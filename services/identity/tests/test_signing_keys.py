@@ -188,5 +188,5 @@ def forget_fetched_keys(house: House) -> None:
     """As after five minutes."""
     for app in house.assembly.apps.values():
         tokens = app.extensions["duebook"].tokens
-        tokens.keys, tokens.fetched_at = {}, 0.0
+        tokens.keys, tokens.asked_at = {}, 0.0
         tokens.remembered.clear()
