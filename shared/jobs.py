@@ -37,11 +37,10 @@ FORGOTTEN_AT_ONCE = 5000
 def forget_old_keys(engine: Engine) -> int:
     """Removes idempotency keys older than KEYS_KEPT_DAYS, some at once. Returns how many; a retry comes within minutes."""
     with engine.begin() as connection:
-        return connection.exec_driver_sql(
-            "delete from app.idempotency where (company_id, principal, route, key) in (select company_id, principal, route, key "
-            "from app.idempotency where created_at < now() - make_interval(days => %s) limit %s)",
-            (KEYS_KEPT_DAYS, FORGOTTEN_AT_ONCE),
-        ).rowcount
+        forgotten: int = connection.exec_driver_sql(
+            "select app.forget_old_keys(make_interval(days => %s), %s)", (KEYS_KEPT_DAYS, FORGOTTEN_AT_ONCE)
+        ).scalar_one()
+    return forgotten
 
 
 def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None = None) -> int:

@@ -141,7 +141,8 @@ def move_position(connection: Connection, producer: str, epoch: str, seq: int, e
 
 def mark_fork(connection: Connection, producer: str, reason: str) -> None:
     connection.exec_driver_sql(
-        "insert into log.position (producer, forked) values (%s, %s) on conflict (producer) do update set forked = excluded.forked",
+        "insert into log.position (producer, forked) values (%s, %s) "
+        "on conflict (producer) do update set forked = excluded.forked",
         (producer, reason[:1000]),
     )
 

@@ -116,6 +116,17 @@ begin
     select c.* into free, request_hash, status, headers, body from app.claim_key(principal, route, key) c;
 end $$;
 
+-- Removes old idempotency keys of all companies, some at once, without showing the worker what was answered under them.
+create function app.forget_old_keys(older_than interval, at_most int) returns bigint
+    language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
+    with gone as (
+        delete from app.idempotency where (company_id, principal, route, key) in
+            (select company_id, principal, route, key from app.idempotency where created_at < now() - older_than limit at_most)
+        returning 1)
+    select count(*) from gone $$;
+revoke execute on function app.forget_old_keys from public;
+grant execute on function app.forget_old_keys to {worker};
+
 -- Gives committed events their numbers. Two statements on purpose: the second sees what was committed while the first
 -- waited for the head. In one statement, two who number at once leave gaps.
 create function log.number_events(at_most int) returns bigint
@@ -202,7 +213,7 @@ def create_kernel(*, posts: bool = False, accounts: bool = False) -> None:
     """The common tables. `posts`: the service dates documents into periods, so it keeps the period gate; `accounts`: it
     names ledger accounts in its documents, so it keeps a copy of the chart."""
     op.execute(KERNEL.format(**roles()))
-    protect("app.idempotency", api="select, insert", worker="select, delete", worker_sees_all=True)
+    protect("app.idempotency", api="select, insert", worker="")
     protect("app.job", api="select, insert", worker="select, insert, update", worker_sees_all=True)
     protect("app.document_series", api="select, insert, update", worker="select, insert, update")
     protect("copies.company", api="select", worker="select, insert, update")

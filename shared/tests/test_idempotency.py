@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from shared.ids import new_id
+from shared.jobs import forget_old_keys
 from shared.tests.edge import Edge, new_company
-from tests.product import Company
+from tests.product import Company, House
 
 THINGS = "/api/identity/things"
 THING = {"name": "apple"}
@@ -163,3 +164,21 @@ def test_a_withdrawn_token_gets_no_replay(edge: Edge, company: Company) -> None:
         )
 
     assert edge.call(company, "POST", THINGS, key="once", json=THING).status_code == 401
+
+
+def test_keys_are_forgotten_after_a_month_and_not_before(house: House, company: Company) -> None:
+    with house.owner("billing") as owner:
+        owner.execute(
+            "insert into app.idempotency (company_id, principal, route, key, request_hash, status, headers, body, created_at) "
+            "select %s, 'usr', 'POST /', days || ' days old', '', 201, '{}', '', now() - make_interval(days => days) "
+            "from unnest(array[1, 29, 31, 400]) days",
+            (company.id,),
+        )
+
+    forget_old_keys(house.databases["billing"].worker)
+
+    with house.owner("billing") as owner:
+        kept = owner.execute(
+            "select key from app.idempotency where company_id = %s order by created_at", (company.id,)
+        ).fetchall()
+    assert kept == [("29 days old",), ("1 days old",)]

@@ -14,9 +14,9 @@ from sqlalchemy.exc import OperationalError
 from shared.contracts import Envelope, Page, encode
 from shared.contracts.identity import CompanyChanged, PrincipalChanged
 from shared.db import company_transaction
+from shared.errors import LogForked
 from shared.ids import new_id
 from shared.log import store
-from shared.errors import LogForked
 from shared.log.consumer import Consumer, Taken
 from shared.log.handlers import Handlers
 from tests.product import House
