@@ -181,6 +181,4 @@ def test_keys_are_forgotten_after_a_month_and_not_before(house: House, company: 
         kept = owner.execute(
             "select key from app.idempotency where company_id = %s order by created_at", (company.id,)
         ).fetchall()
-            "select key from app.idempotency where company_id = %s order by created_at", (company.id,)
-        ).fetchall()
     assert kept == [("29 days old",), ("1 days old",)]

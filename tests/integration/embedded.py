@@ -25,7 +25,7 @@ class Home:
         self.folder = folder
         self.port = free_ports(1)[0]
         self.up: subprocess.Popen[str] | None = None
-        self.token = ""
+        self.tokens: dict[str, str] = {}
 
     @property
     def url(self) -> str:
@@ -70,11 +70,12 @@ class Home:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "embedded.cli", *arguments, "--home", str(self.folder)]
 
-    def get(self, path: str, **params: Any) -> Any:
-        """A GET by the owner's token."""
-        if not self.token:
-            self.token = self.run("token").stdout.strip()
-        answer = httpx.get(self.url + path, params=params, headers={"Authorization": f"Bearer {self.token}"}, timeout=30)
+    def get(self, path: str, company: str = "1", **params: Any) -> Any:
+        """A GET by the token of a company's owner."""
+        if company not in self.tokens:
+            self.tokens[company] = self.run("token", "--company", company).stdout.strip()
+        headers = {"Authorization": f"Bearer {self.tokens[company]}"}
+        answer = httpx.get(self.url + path, params=params, headers=headers, timeout=30)
         assert answer.status_code == 200, answer.text
         return answer.json()
 

@@ -55,7 +55,7 @@ def test_the_demo_is_there_proven_and_still_there_after_one_ctrl_c(home: Home) -
     assert home.run("verify").returncode == 0
 
 
-def test_what_is_internal_is_refused_at_the_door(home: Home) -> None:
+def test_what_is_internal_is_refused_and_so_is_a_second_one_on_the_same_home(home: Home) -> None:
     home.start("--no-demo")
     token = home.run("token").stdout.strip()
 
@@ -64,6 +64,7 @@ def test_what_is_internal_is_refused_at_the_door(home: Home) -> None:
         assert answer.status_code == 404, path
     assert httpx.get(home.url + "/api/billing/aging").status_code == 401
     assert "viewer" in refused(home, "token", "--role", "nobody")
+    assert "in use by another Duebook" in refused(Home(home.folder))
 
 
 def test_a_child_that_is_killed_is_started_again(home: Home) -> None:
@@ -87,12 +88,6 @@ def test_a_port_in_use_is_one_clear_line(home: Home) -> None:
         taken.bind(("127.0.0.1", home.port))
         taken.listen()
         assert f"port {home.port} is in use" in refused(home)
-
-
-def test_a_home_in_use_is_one_clear_line(home: Home) -> None:
-    home.start("--no-demo")
-    other = Home(home.folder)
-    assert "in use by another Duebook" in refused(other)
 
 
 def test_a_home_that_is_no_folder_is_one_clear_line(home: Home) -> None:
