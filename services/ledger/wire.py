@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from shared.ids import derived_id
+
 DOCUMENTS = {
     "inv": "/api/billing/invoices/",
     "rct": "/api/payments/receipts/",
@@ -20,7 +22,7 @@ def wire_money(minor: int, currency: str) -> dict[str, Any]:
 
 def entry_id(event_id: str) -> str:
     """The id of the entry of an event: `je_` and the rest of the event's id."""
-    return "je_" + event_id.removeprefix("evt_")
+    return derived_id("je", event_id)
 
 
 def event_of(entry: str) -> str:
