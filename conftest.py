@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -13,10 +16,13 @@ from tests.infrastructure import Found, broker, postgres
 from tests.product import Company, House, build_databases, drop_databases, random_prefix
 
 POSTGRES, BROKER = pytest.StashKey[Found](), pytest.StashKey[Found]()
+RESULTS = "DUEBOOK_RIG_RESULTS"
+"""Names the file that takes one JSON line for each test of a row of the fault matrix; see `tests.rig.report`."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Finds the servers before the first test, so that the header can say which they are; SIGTERM ends them like Ctrl-C."""
+    config.addinivalue_line("markers", "matrix(row, times=1): the test covers this row of the fault matrix, so many times")
     if not config.option.help and not config.option.collectonly:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         config.stash[POSTGRES], config.stash[BROKER] = postgres(), broker()
@@ -32,6 +38,31 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     for key in (POSTGRES, BROKER):
         if key in config.stash:
             config.stash[key].close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Writes down what became of a test that covers rows of the fault matrix. One that was skipped covered nothing."""
+    report = yield
+    path, marks = os.environ.get(RESULTS), list(item.iter_markers("matrix"))
+    if path and marks and (report.failed or (report.when == "call" and report.passed)):
+        with Path(path).open("a") as file:
+            for mark in marks:
+                file.write(json.dumps(_result(mark, item, report)) + "\n")
+    return report
+
+
+def _result(mark: pytest.Mark, item: pytest.Item, report: pytest.TestReport) -> dict[str, object]:
+    return {
+        "row": str(mark.args[0]),
+        "times": mark.kwargs.get("times", 1),
+        "test": item.name,
+        "module": item.nodeid.split("::")[0],
+        "outcome": report.outcome,
+        "seconds": round(report.duration, 2),
+    }
 
 
 @pytest.fixture(scope="session")
