@@ -1,0 +1,1 @@
+"""Real processes under load, broken by a plan."""
