@@ -163,6 +163,7 @@ class PageReceiver:
         while self.arrived:
             message = self.arrived.pop(0)
             body = message.body
+            crash_point("log.worker.after_receive")
             self.on_page(body.encode() if isinstance(body, str) else bytes(body))
             # outside the handling: an acknowledgement that fails is a lost connection, and the page comes again
             message.ack()

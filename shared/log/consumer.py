@@ -66,7 +66,9 @@ class Consumer:
                 return Taken.GAP
             if not fresh:
                 return Taken.NOTHING_NEW
+            crash_point("log.worker.after_begin")
             self._handle(connection, page.producer, fresh)
+            crash_point("log.worker.after_effect")
             last = fresh[-1]
             store.move_position(connection, page.producer, page.epoch, last.sequence, last.id)
             crash_point("log.worker.before_commit")

@@ -19,8 +19,10 @@ from shared.telemetry import Metrics, log
 WINDOW_PAGES = 8
 IDLE_POLL_S = 0.5
 """How long an event can wait when its wake-up call was lost."""
-LEADER_LOCK = 7001
 RETRY_S = 1.0
+TAKE_OVER_AFTER_S = 15.0
+"""A leader that publishes nothing for so long, although something waits, hangs (its process may be stopped): the next one
+ends its session. Longer than a leader waits for confirms, so that one which only has no broker gives up by itself."""
 
 
 class Relay:
@@ -34,54 +36,60 @@ class Relay:
             bus = Bus(self.broker_url, self.prefix, f"{self.service} relay")
             try:
                 with self.engine.connect() as connection:
-                    self._lead(connection, bus, stop)
+                    try:
+                        if self._get_lead(connection, stop):
+                            self._lead(connection, bus, stop)
+                    finally:
+                        connection.invalidate()  # the lead ends with the session, in whatever state that is
             except (NotConfirmed, DBAPIError, psycopg.Error, *bus.lost) as error:  # type: ignore[misc]  # a tuple kombu puts together
                 log.warning("relay.interrupted", error=repr(error)[:300])
                 stop.wait(RETRY_S)
             finally:
                 bus.close()
 
+    def _get_lead(self, connection: Connection, stop: threading.Event) -> bool:
+        """Waits until this relay leads. False where it was stopped before."""
+        published, since = -1, time.monotonic()
+        while not stop.is_set():
+            if store.try_to_lead(connection):
+                return True
+            store.number(connection)
+            head = store.head(connection)
+            if head.published_through != published or published == head.seq:
+                published, since = head.published_through, time.monotonic()
+            elif time.monotonic() - since > TAKE_OVER_AFTER_S:
+                log.warning("relay.takes_over", published_through=published, head=head.seq)
+                store.end_leader(connection)
+                since = time.monotonic()
+            stop.wait(RETRY_S)
+        return False
+
     def _lead(self, connection: Connection, bus: Bus, stop: threading.Event) -> None:
-        while not connection.exec_driver_sql("select pg_try_advisory_lock(%s)", (LEADER_LOCK,)).scalar_one():
-            connection.commit()
-            if stop.wait(RETRY_S):
-                return
-        connection.commit()
-        try:
-            driver = connection.connection.driver_connection
-            connection.exec_driver_sql(f"listen {CHANNEL}")
-            connection.commit()
-            publisher = PagePublisher(bus, self.service)
-            while not stop.is_set():
-                if not self.publish(connection, publisher):
-                    _wait(driver, IDLE_POLL_S)
-                    bus.heartbeat()
-        finally:
-            if not connection.invalidated:
-                connection.rollback()
-                connection.exec_driver_sql(f"unlisten {CHANNEL}")
-                connection.exec_driver_sql("select pg_advisory_unlock(%s)", (LEADER_LOCK,))
-                connection.commit()
+        driver = connection.connection.driver_connection
+        connection.exec_driver_sql(f"listen {CHANNEL}")
+        publisher = PagePublisher(bus, self.service)
+        while not stop.is_set():
+            if not self.publish(connection, publisher):
+                _wait(driver, IDLE_POLL_S)
+                bus.heartbeat()
 
     def publish(self, connection: Connection, publisher: PagePublisher) -> int:
         """Numbers what waits, publishes up to a window of pages, and marks them. Returns how many pages went out."""
         store.number(connection)
-        connection.commit()
         head = store.head(connection)
         through, sent = head.published_through, 0
         while sent < WINDOW_PAGES and through < head.seq:
             page = store.page_after(connection, self.service, through)
             assert page is not None
+            crash_point("log.relay.before_publish")
             publisher.send(page.body)
             sent += 1
             through = page.last
         unsent = None if sent else store.unsent_since(connection)
-        connection.commit()
         if sent:
             publisher.confirm()
             crash_point("log.relay.after_confirm")
             store.mark_published(connection, through)
-            connection.commit()
             crash_point("log.relay.after_mark")
         self.metrics.log_head.set(head.seq)
         self.metrics.log_published.set(through)
