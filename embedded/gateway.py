@@ -20,7 +20,7 @@ from console.app import create_console
 from embedded.assembly import Assembly
 from embedded.home import Home
 from shared.config import SERVICES
-from shared.log.relay import LEADER_LOCK
+from shared.log.store import LEADER_LOCK
 from shared.telemetry import configure_logs
 
 Start = Callable[..., Any]

@@ -28,12 +28,22 @@ from shared.config import Settings
 ROLES = ("owner", "api", "worker", "log")
 
 SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT, UNIQUE_VIOLATION = "40001", "40P01", "55P03", "23505"
+HELD_TOO_LONG = "25P03"
+"""The server ended the session, since its transaction stood still: this process was stopped, or far too slow."""
 TOO_LONG = "57014"
 """A statement ran into its time limit: the same again would take as long, so it is no transient failure."""
 
 
-def engine(url: str, pool_size: int) -> Engine:
-    """A pool of at most `pool_size` connections; made lazily, so an unused role costs none."""
+HOLD_BRIEFLY = "10s"
+"""How long a transaction may stand still. A process that is stopped in the middle of one holds its locks no longer than this."""
+ASK_OTHERS = "60s"
+
+
+def engine(url: str, pool_size: int, *, autocommit: bool = False) -> Engine:
+    """A pool of at most `pool_size` connections; made lazily, so an unused role costs none.
+
+    `autocommit`: each statement is a transaction of its own, and no lock outlives the statement that took it.
+    """
     scheme, rest = url.split("://", 1)
     assert scheme.startswith("postgresql"), scheme
     made = create_engine(
@@ -46,6 +56,7 @@ def engine(url: str, pool_size: int) -> Engine:
         query_cache_size=2000,
         hide_parameters=True,  # what customers wrote, and keys, stay out of error messages and logs
         connect_args={"connect_timeout": 5},
+        **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
     )
 
     @event.listens_for(made, "connect")
@@ -109,7 +120,8 @@ class Database:
 
     @cached_property
     def log(self) -> Engine:
-        return engine(self.settings.log_database_url, 3)
+        """In autocommit: who is stopped while it numbers or publishes holds the log's head for nobody else."""
+        return engine(self.settings.log_database_url, 3, autocommit=True)
 
     def close(self) -> None:
         """Closes idle connections; the pools go on and open new ones when they are asked."""
@@ -134,6 +146,8 @@ def is_transient(error: BaseException) -> bool:
     """Whether the same transaction may succeed when it is run again: lost connections, deadlocks, serialization, shutdown."""
     if isinstance(error, DBAPIError):
         code = sqlstate(error)
+        if code == HELD_TOO_LONG:
+            return True
         if error.connection_invalidated or code is None:
             return isinstance(error.orig, psycopg.OperationalError)
         return code in (SERIALIZATION_FAILURE, DEADLOCK, LOCK_TIMEOUT) or (
@@ -141,7 +155,7 @@ def is_transient(error: BaseException) -> bool:
         )
     from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-    return isinstance(error, (psycopg.OperationalError, PoolTimeout))
+    return isinstance(error, (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout))
 
 
 def enter_companies(connection: Connection, companies: list[int], actor: str, correlation_id: str = "") -> None:
@@ -150,6 +164,12 @@ def enter_companies(connection: Connection, companies: list[int], actor: str, co
         "select app.enter_companies(%s::bigint[], %s, %s)",
         (companies, actor, correlation_id),
     )
+
+
+def hold_while_asking(connection: Connection) -> None:
+    """For a transaction that asks other services on its way, and holds no lock that others wait for: it may stand still for
+    as long as they take to answer."""
+    connection.exec_driver_sql(f"set local idle_in_transaction_session_timeout = '{ASK_OTHERS}'")
 
 
 def plan_for_values(connection: Connection) -> None:
@@ -185,7 +205,9 @@ def provision(admin_url: str, service: str, prefix: str = "duebook_", passwords:
                 limit = {"api": "5s", "worker": "60s", "log": "60s"}[role]
                 admin.execute(sql.SQL("alter role {} set lock_timeout = '4s'").format(name))
                 admin.execute(sql.SQL("alter role {} set statement_timeout = {}").format(name, sql.Literal(limit)))
-                admin.execute(sql.SQL("alter role {} set idle_in_transaction_session_timeout = '60s'").format(name))
+                admin.execute(
+                    sql.SQL("alter role {} set idle_in_transaction_session_timeout = {}").format(name, sql.Literal(HOLD_BRIEFLY))
+                )
         if not admin.execute("select 1 from pg_database where datname = %s", (database,)).fetchone():
             admin.execute(
                 sql.SQL(

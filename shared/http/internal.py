@@ -45,7 +45,6 @@ def log_after() -> Response:
     after = request.args.get("after", 0, type=int)
     with state.database.log.connect() as connection:
         last = store.number(connection)
-        connection.commit()
         page = store.page_after(connection, state.service.name, after)
     if after > last:
         raise LogIsShorter()
@@ -60,7 +59,6 @@ def number_of_event(event_id: str) -> Response:
     state = current_app.extensions["duebook"]
     with state.database.log.connect() as connection:
         number = store.numbered(connection, event_id)
-        connection.commit()
     if number is None:
         raise NotFound("there is no such event in this log")
     return jsonify({"sequence": number})
@@ -112,7 +110,6 @@ def status() -> Response:
     state = current_app.extensions["duebook"]
     with state.database.log.connect() as connection:
         store.number(connection)
-        connection.commit()
         head = store.head(connection)
         positions = store.positions(connection)
     return jsonify({"head": head.seq, "published_through": head.published_through, "positions": positions})

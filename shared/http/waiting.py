@@ -87,7 +87,6 @@ class Waiting:
         if producer == self.service:  # asking ourselves over HTTP could take every thread that might answer
             with self.database.log.connect() as connection:
                 number = store.numbered(connection, event_id)
-                connection.commit()
         else:
             try:
                 answer = self.peers.get(producer, f"/internal/events/{event_id}")

@@ -39,12 +39,12 @@ class RawPage:
 def number(connection: Connection) -> int:
     """Numbers what is committed and has no number yet. Returns the last number of the log.
 
-    Its own short transaction; anybody may run it, and those who run it at once wait for each other.
+    On a connection in autocommit: each call is a short transaction of its own, whose lock nobody can be stopped with.
+    Anybody may run it, and those who run it at once wait for each other.
     """
     last, waiting = connection.exec_driver_sql("select seq, exists (select from log.event where seq is null) from log.head").one()
     while waiting:
         before, last = last, connection.exec_driver_sql("select log.number_events(%s)", (NUMBER_AT_MOST,)).scalar_one()
-        connection.commit()
         # fewer than were asked for: there were no more
         waiting = last - before >= NUMBER_AT_MOST
     return int(last)
@@ -86,6 +86,23 @@ def page_after(connection: Connection, producer: str, after: int, limit: int = P
 
 def mark_published(connection: Connection, through: int) -> None:
     connection.exec_driver_sql("update log.head set published_through = greatest(published_through, %s)", (through,))
+
+
+LEADER_LOCK = 7001
+
+
+def try_to_lead(connection: Connection) -> bool:
+    """Whether this session is now the one that publishes the log; it is until it ends."""
+    return bool(connection.exec_driver_sql("select pg_try_advisory_lock(%s)", (LEADER_LOCK,)).scalar_one())
+
+
+def end_leader(connection: Connection) -> None:
+    """Ends the session that publishes the log, which belongs to the same role."""
+    connection.exec_driver_sql(
+        "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and objid = %s and granted "
+        "and database = (select oid from pg_database where datname = current_database())",
+        (LEADER_LOCK,),
+    )
 
 
 def unsent_since(connection: Connection) -> datetime | None:

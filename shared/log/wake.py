@@ -47,7 +47,7 @@ class Waker:
             if self.closed:
                 return
             try:
-                with self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                with self.engine.connect() as connection:
                     connection.exec_driver_sql(f"notify {CHANNEL}")
             except Exception as error:  # noqa: BLE001 - the relay polls anyway
                 log.debug("wake.failed", error=repr(error)[:200])

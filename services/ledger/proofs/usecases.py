@@ -15,6 +15,7 @@ from services.ledger.proofs.domain import CHAIN, CLAIMS, Claim, Difference, Key,
 from services.ledger.verification import store as chain
 from services.ledger.verification.usecases import since_checkpoint, verify
 from shared.context import Context
+from shared.db import hold_while_asking
 from shared.log import store as log
 from shared.peers import Peers, PeerUnreachable
 
@@ -33,6 +34,7 @@ def prove(ctx: Context, peers: Peers | None, wait_s: float = WAIT_S) -> list[Pro
 
     Waits at most `wait_s` in all for the ledger to be where the others were.
     """
+    hold_while_asking(ctx.session)
     deadline = time.monotonic() + wait_s
     answers: dict[str, Mapping[str, Any] | NotNow] = {}
     for owner in dict.fromkeys(claim.owner for claim in CLAIMS):

@@ -66,7 +66,6 @@ def test_two_who_number_while_others_write_leave_no_gap_and_no_instant_goes_back
     def number() -> None:
         with house.databases["identity"].log.connect() as connection:
             store.number(connection)
-            connection.commit()
 
     with running(write, write, write, number, number):
         time.sleep(1.5)
@@ -88,7 +87,6 @@ def test_events_of_one_transaction_keep_their_order_and_share_no_number(house: H
         ctx.write_stated()
     with house.databases["identity"].log.connect() as connection:
         last = store.number(connection)
-        connection.commit()
         page = store.page_after(connection, "identity", last - 5)
 
     assert page is not None
@@ -103,7 +101,6 @@ def test_pages_follow_each_other_without_gap_or_overlap(house: House, company: C
     pages: list[Page] = []
     with house.databases["identity"].log.connect() as connection:
         store.number(connection)
-        connection.commit()
         after = 0
         while raw := store.page_after(connection, "identity", after, limit=4):
             pages.append(page_decoder.decode(raw.body))

@@ -1,0 +1,107 @@
+"""A process that is stopped with a lock in its hand must not stop the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from shared.context import Context
+from shared.contracts.identity import CompanyChanged, PrincipalChanged
+from shared.db import is_transient
+from shared.http.problems import TooBusy, refusal_of
+from shared.log import relay as relay_module
+from shared.log import store
+from shared.log.consumer import Consumer, Taken
+from shared.log.handlers import Handlers
+from shared.log.relay import Relay
+from shared.log.tests.test_consumer import Log
+from shared.telemetry import Metrics
+from tests.product import House
+
+
+def state(house: House, company_id: int = 1) -> None:
+    with house.databases["identity"].api.begin() as session:
+        session.exec_driver_sql("select app.enter_companies(%s::bigint[], 't', 't')", ([company_id],))
+        ctx = Context(session, house.clock, "identity", company_id, "t", "t")
+        ctx.state(CompanyChanged(name="n", time_zone="UTC", currency="USD"), f"cmp_{company_id}")
+        ctx.write_stated()
+
+
+def test_who_is_stopped_after_numbering_holds_the_head_of_the_log_for_nobody(house: House) -> None:
+    state(house)
+    with house.databases["identity"].log.connect() as stopped:
+        stopped.exec_driver_sql("select log.number_events(5000)")
+        state(house)
+
+        with house.databases["identity"].log.connect() as other:
+            last = store.number(other)
+
+        assert last == store.head(stopped).seq
+
+
+@pytest.mark.parametrize("role", ["api", "worker", "log"])
+def test_a_transaction_that_stands_still_is_ended_after_ten_seconds(house: House, role: str) -> None:
+    with getattr(house.databases["billing"], role).connect() as connection:
+        assert connection.exec_driver_sql("show idle_in_transaction_session_timeout").scalar_one() == "10s"
+
+
+def test_a_session_that_was_ended_for_standing_still_is_tried_again_and_answered_with_503(house: House) -> None:
+    with house.databases["identity"].api.connect() as connection:
+        connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '50ms'")
+        time.sleep(1)
+        with pytest.raises(DBAPIError) as ended:
+            connection.exec_driver_sql("select 1")
+
+    assert is_transient(ended.value)
+    assert isinstance(refusal_of(ended.value), TooBusy)
+
+
+def test_a_page_whose_worker_stood_still_is_taken_in_again_and_nothing_is_parked(house: House) -> None:
+    handlers, log = Handlers(), Log()
+    log.add("one")
+    stood: list[bool] = []
+
+    @handlers.fold(PrincipalChanged)
+    def stand_still(ctx, event) -> None:  # type: ignore[no-untyped-def]
+        if not stood:
+            stood.append(True)
+            ctx.session.exec_driver_sql("set local idle_in_transaction_session_timeout = '50ms'")
+            time.sleep(1)
+        ctx.session.exec_driver_sql("select 1")
+
+    consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
+    with pytest.raises(DBAPIError) as ended:
+        consumer.take(log.page(1, 1))
+
+    assert is_transient(ended.value)
+    assert consumer.take(log.page(1, 1)) is Taken.ALL
+
+
+def test_a_relay_that_hangs_with_the_lead_loses_it_to_one_that_waits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "TAKE_OVER_AFTER_S", 1.0)
+    database = house.databases["identity"]
+    stop = threading.Event()
+    relay = Relay("identity", database.log, "memory://", "hanging", Metrics())
+    waiting = threading.Thread(target=relay.run, args=(stop,))
+    hangs = database.log.connect()
+    try:
+        assert store.try_to_lead(hangs)
+        state(house)
+        waiting.start()
+        deadline = time.monotonic() + 60
+        while True:
+            with database.api.connect() as connection:
+                head = store.head(connection)
+            if head.seq and head.published_through == head.seq:
+                break
+            assert time.monotonic() < deadline, "nobody took over"
+            time.sleep(0.05)
+        with pytest.raises(DBAPIError):
+            hangs.exec_driver_sql("select 1")
+    finally:
+        stop.set()
+        waiting.join()
+        hangs.close()
