@@ -59,7 +59,7 @@ def _throughput(at: Stand, rounds: int, pages: int) -> list[Comparison]:
     with _published(at) as publish:
 
         def relay() -> float:
-            _fill_outbox(at, stated, company, pages)
+            fill_outbox(at, stated, company, pages)
             began = time.perf_counter()
             sent = publish()
             spent = time.perf_counter() - began
@@ -107,7 +107,7 @@ def _published(at: Stand) -> Iterator[Callable[[], int]]:
     delete_from_broker(at.broker.url, [f"{at.cluster.prefix}.billing"], [queue.name])
 
 
-def _fill_outbox(at: Stand, events: PageProducer, company: int, pages: int) -> None:
+def fill_outbox(at: Stand, events: PageProducer, company: int, pages: int) -> None:
     """What the API would have stated, in one transaction."""
     decoder = msgspec.json.Decoder(InvoiceIssued)
     with at.house.databases["billing"].api.begin() as session:
