@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import random
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -14,17 +12,15 @@ import msgspec
 from flask import Response, current_app, g, make_response, request
 from flask_smorest import Blueprint
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError
 from webargs.core import missing
 from webargs.flaskparser import FlaskParser, is_json_request
 
 from shared.context import STATE, Context
 from shared.crash import crash_point
-from shared.db import constraint, is_transient, sqlstate
-from shared.errors import Conflict, Invalid, Malformed, Refusal, Unauthenticated, Unavailable
+from shared.errors import Invalid, Malformed, Refusal, Unauthenticated, Unavailable
+from shared.http.attempts import Attempts, RequestInFlight
 from shared.http.auth import PermissionMissing, Principal, bearer_token
 
-ATTEMPTS = 5
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -50,12 +46,6 @@ class IdempotencyKeyReused(Invalid):
     """This Idempotency-Key came with another request before; take a new key for a new request."""
 
     code = "idempotency-key-reused"
-
-
-class RequestInFlight(Conflict):
-    """A request with this Idempotency-Key is being worked on; ask again shortly to get its answer."""
-
-    code = "request-in-flight"
 
 
 class CompanyNeeded(PermissionMissing):
@@ -173,23 +163,16 @@ def _principal(permission: str, installation: bool) -> Principal:
 
 
 def answer(view: Callable[..., Any], principal: Principal | None, money: bool, args: Any, values: Any) -> Response:
-    """Runs a view in its transaction; again where the database asks for it (deadlock, serialization), a few times."""
+    """Runs a view in its transaction; again where the database asks for it or the connection to it is lost (`Attempts`)."""
     state = current_app.extensions["duebook"]
     state.waiting.wait_for_header(request.headers.get("Wait-For-Event"), principal)
     key = _key() if money else None
-    attempt = 1
+    attempts = Attempts(key=key is not None, reads=request.method in ("GET", "HEAD"))
     while True:
         try:
-            return _transaction(state, view, principal, key, args, values)
-        except Exception as error:
-            lost_race_for_key = isinstance(error, DBAPIError) and constraint(error) == "idempotency_pkey"
-            # a pooled connection that died while it was idle shows at the first statement, before anything was done
-            was_dead = isinstance(error, DBAPIError) and error.connection_invalidated and not g.get("entered")
-            again = lost_race_for_key or was_dead or (is_transient(error) and sqlstate(error) in ("40001", "40P01"))
-            if not again or attempt == ATTEMPTS:
-                raise
-            attempt += 1
-            time.sleep(random.uniform(0.002, 0.01) * 2**attempt)
+            return _transaction(state, attempts, view, principal, key, args, values)
+        except Exception as error:  # noqa: BLE001 - whatever is not due for another attempt is raised again
+            attempts.wait_after(error)
 
 
 def _key() -> str:
@@ -202,15 +185,19 @@ def _key() -> str:
 
 
 def _transaction(
-    state: Any, view: Callable[..., Any], principal: Principal | None, key: str | None, args: Any, values: Any
+    state: Any,
+    attempts: Attempts,
+    view: Callable[..., Any],
+    principal: Principal | None,
+    key: str | None,
+    args: Any,
+    values: Any,
 ) -> Response:
     company_id = principal.company_id if principal else 0
     actor = principal.id if principal else "anonymous"
     with state.database.api.connect() as connection:
         posts = key is not None and state.service.posts
-        g.entered = False
         known = _enter(connection, company_id, actor, key, posts)
-        g.entered = True
         if company_id and known.time_zone is None:
             raise CompanyNotHereYet()
         if principal and known.valid_after and principal.issued_at < known.valid_after:
@@ -231,13 +218,14 @@ def _transaction(
         )
         if key is not None:
             stored = _stored_answer(known)
+            attempts.in_doubt = False  # the key is ours alone now: what an attempt before was not told is known
             if stored is not None:
                 return stored
         try:
             response: Response = make_response(current_app.ensure_sync(view)(*args, **values))
         except Refusal as refusal:
             if refusal.keeps_what_was_written:
-                connection.commit()
+                attempts.commit(connection)
             raise
         if response.status_code >= 400:
             return response
@@ -249,7 +237,7 @@ def _transaction(
         else:
             _keep_answer(g.ctx, key, response)
         crash_point("http.before_commit")
-        connection.commit()
+        attempts.commit(connection)
         crash_point("http.after_commit")
     if stated:
         state.waker.call()

@@ -51,15 +51,29 @@ class ThingOut(Out):
     actor = fields.String(required=True)
 
 
+AT_COMMIT = {
+    "refused": "create temporary table twice (id int unique deferrable initially deferred); insert into twice values (1), (1)",
+    "slow": """
+        create temporary table slow (id int) on commit drop;
+        create function pg_temp.doze() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end';
+        create constraint trigger doze after insert on slow deferrable initially deferred
+            for each row execute function pg_temp.doze();
+        insert into slow values (1)""",
+}
+"""What the server does when it is asked to commit."""
+
+
 @dataclass
 class Edge:
-    """The service under test. `hold` lets `/held-things` wait inside its transaction; `failures` lets `/shaky-things` fail."""
+    """The service under test. `hold` lets `/held-things` wait inside its transaction; `failures` lets `/shaky-things` fail, with
+    an error of that code or as AT_COMMIT says; so many sessions as `sessions_to_end` end before a thing is answered."""
 
     app: Flask
     house: House
     hold: threading.Event = field(default_factory=threading.Event)
     arrived: threading.Event = field(default_factory=threading.Event)
     failures: list[str] = field(default_factory=list)
+    sessions_to_end: int = 0
 
     def call(
         self,
@@ -125,12 +139,25 @@ def add_thing(name: str, **body: Any) -> dict[str, Any]:
 def edge_of(house: House, **changed: Any) -> Iterator[Edge]:
     routes = Routes("edge_things", __name__)
 
+    def end_session(made: dict[str, Any]) -> dict[str, Any]:
+        if edge.sessions_to_end:
+            edge.sessions_to_end -= 1
+            ctx().session.exec_driver_sql("select pg_terminate_backend(pg_backend_pid())")
+        return made
+
     @routes.post("/things", permission="identity.thing.post", money=True)
     @routes.arguments(ThingIn)
     @routes.response(201, ThingOut)
     def post_thing(body: dict[str, Any]) -> dict[str, Any]:
         """Write a thing"""
-        return add_thing(**body)
+        return end_session(add_thing(**body))
+
+    @routes.post("/unkeyed-things", permission="identity.thing.post")
+    @routes.arguments(ThingIn)
+    @routes.response(201, ThingOut)
+    def post_unkeyed_thing(body: dict[str, Any]) -> dict[str, Any]:
+        """Write a thing without a key"""
+        return end_session(add_thing(**body))
 
     @routes.get("/things/<name>", permission="identity.thing.read")
     @routes.response(200, ThingOut)
@@ -166,6 +193,9 @@ def edge_of(house: House, **changed: Any) -> Iterator[Edge]:
         made = add_thing(**body)
         if edge.failures:
             failure = edge.failures.pop()
+            if failure in AT_COMMIT:
+                ctx().session.exec_driver_sql(AT_COMMIT[failure])
+                return made
             ctx().session.exec_driver_sql(f"do $$ begin raise exception 'inside' using errcode = '{failure}'; end $$")
         return made
 
