@@ -289,7 +289,7 @@ def status(folder: Path, company: str | None) -> None:
             click.echo(f"{name:<14} log {answer['head']}, published {answer['published_through']}, parked {answer['parked']}")
             for position in answer["positions"]:
                 behind = "producer away" if position["behind"] is None else f"{position['behind']} behind"
-                click.echo(f"    {position['producer']:<12} at {position['position']}, {behind}")
+                click.echo(f"    {position['producer']:<12} at {position['position']}, {position['forked'] or behind}")
 
 
 if __name__ == "__main__":

@@ -68,14 +68,13 @@ class Peers:
             raise PeerUnreachable(f"{peer} answered {answer.status_code} to {path}")
         return answer
 
-    def fetch(self, producer: str, after: int) -> bytes | None:
-        """The page after a number from the producer's log, None at its end. Raises PeerUnreachable, LogForked."""
+    def fetch(self, producer: str, after: int) -> bytes:
+        """The page after a number from the producer's log, without events at its end. Raises PeerUnreachable, LogForked."""
         answer = self.get(producer, "/internal/log", after=after)
-        if answer.status_code == 204:
-            return None
         if answer.status_code == 409:
             raise LogForked(f"log forked: {producer} has no number {after}, which was taken in")
-        answer.raise_for_status()
+        if answer.status_code != 200:
+            raise PeerUnreachable(f"{producer} answered {answer.status_code} when asked for its log")
         return answer.content
 
     def close(self) -> None:

@@ -61,4 +61,10 @@ class Metrics:
             "duebook_log_unsent_age_seconds", "Age of the oldest event not yet published", registry=self.registry
         )
         self.position = Gauge("duebook_position", "Number taken in from a producer", ["producer"], registry=self.registry)
+        self.forked = Gauge(
+            "duebook_log_forked",
+            "1 where the producer's log is not the one that was read before",
+            ["producer"],
+            registry=self.registry,
+        )
         self.parked = Gauge("duebook_parked_events", "Events that wait for a person", registry=self.registry)

@@ -23,6 +23,10 @@ class PositionOut(Out):
     position = fields.Integer(required=True)
     head = fields.Integer(allow_none=True, metadata={"description": "null where the producer does not answer"})
     behind = fields.Integer(allow_none=True)
+    forked = fields.String(
+        allow_none=True,
+        metadata={"description": "set where the producer's log is not the one that was read before: what differs"},
+    )
 
 
 class StatusOut(Out):
@@ -107,12 +111,15 @@ def common_routes(service: Service) -> Routes:
         state = current_app.extensions["duebook"]
         session = ctx().session
         head = store.head(session)
-        positions = store.positions(session)
+        positions, forks = store.positions(session), store.forks(session)
         return {
             "service": service.name,
             "head": head.seq,
             "published_through": head.published_through,
-            "positions": [_position(state, producer, positions.get(producer, 0), head.seq) for producer in service.follows],
+            "positions": [
+                {**_position(state, producer, positions.get(producer, 0), head.seq), "forked": forks.get(producer)}
+                for producer in service.follows
+            ],
             "parked": len(store.parked(session)),
         }
 

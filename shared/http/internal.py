@@ -39,18 +39,17 @@ def only_services() -> None:
 
 @internal.get("/log")
 def log_after() -> Response:
-    """The page after number `after`; 204 where the log ends there, 409 where it ends before: whoever asks has read another
-    log. Numbers first, so a stalled relay stalls nobody."""
+    """The page after number `after`; one without events where the log ends there, 409 where it ends before: whoever asks has
+    read another log. Numbers first, so a stalled relay stalls nobody."""
     state = current_app.extensions["duebook"]
     after = request.args.get("after", 0, type=int)
     with state.database.log.connect() as connection:
         last = store.number(connection)
+        if after > last:
+            raise LogIsShorter()
         page = store.page_after(connection, state.service.name, after)
-    if after > last:
-        raise LogIsShorter()
-    if page is None:
-        return Response(status=204)
-    return Response(page.body, mimetype="application/json")
+        body = page.body if page else store.end_after(connection, state.service.name, after)
+    return Response(body, mimetype="application/json")
 
 
 @internal.get("/events/<event_id>")

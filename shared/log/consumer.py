@@ -18,8 +18,8 @@ from shared.log import store
 from shared.log.handlers import Handlers
 from shared.telemetry import log
 
-Fetch = Callable[[str, int], bytes | None]
-"""Asks a producer for the page after a number; None where its log ends there."""
+Fetch = Callable[[str, int], bytes]
+"""Asks a producer for the page after a number; one without events where its log ends there."""
 
 
 class Taken(Enum):
@@ -57,7 +57,9 @@ class Consumer:
 
         Any other failure of a handler parks its event, and later events of the same subject behind it.
         """
-        page = page_decoder.decode(raw)
+        return self._take(page_decoder.decode(raw))
+
+    def _take(self, page: Page) -> Taken:
         with self.engine.begin() as connection:
             store.take_turn(connection)
             position = store.lock_position(connection, page.producer)
@@ -166,15 +168,22 @@ class Consumer:
         pages = 0
         while go_on():
             with self.engine.connect() as connection:
-                after = store.positions(connection).get(producer, 0)
-            raw = fetch(producer, after)
-            if raw is None:
+                position = store.position(connection, producer)
+            page = page_decoder.decode(fetch(producer, position.seq))
+            if not page.events:
+                self._at_the_end(page, position)
                 return pages
-            taken = self.take(raw)
-            if taken is Taken.GAP:
-                raise LogForked(f"{producer} answered a page that does not follow number {after}")
+            if self._take(page) is Taken.GAP:
+                raise LogForked(f"{producer} answered a page that does not follow number {position.seq}")
             pages += 1
         return pages
+
+    def _at_the_end(self, page: Page, position: store.Position) -> None:
+        """Nothing follows; but is it the log that was read? A restored one may have ended at the same number before."""
+        _fresh(page, position)
+        if position.forked:
+            with self.engine.begin() as connection:
+                store.unmark_fork(connection, position.producer)
 
 
 def _fresh(page: Page, position: store.Position) -> list[Envelope] | None:

@@ -26,6 +26,7 @@ class Position:
     epoch: str | None
     seq: int
     event_id: str
+    forked: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,16 @@ def page_after(connection: Connection, producer: str, after: int, limit: int = P
     return RawPage((opening + ",".join(parts) + "]}").encode(), last)
 
 
+def end_after(connection: Connection, producer: str, after: int) -> bytes:
+    """What follows number `after` where the log ends there: a page without events. It still names the epoch and the event
+    under that number, so whoever read another log notices."""
+    epoch, previous_id = connection.exec_driver_sql(
+        "select epoch::text, coalesce((select event_id from log.event where seq = %s), '') from log.head", (after,)
+    ).one()
+    opening = f'{{"producer":"{producer}","epoch":"{epoch}","previous":{after},"previous_id":"{previous_id}"'
+    return (opening + ',"events":[]}').encode()
+
+
 def mark_published(connection: Connection, through: int) -> None:
     connection.exec_driver_sql("update log.head set published_through = greatest(published_through, %s)", (through,))
 
@@ -140,12 +151,20 @@ def numbered(connection: Connection, event_id: str) -> int | None:
 
 def lock_position(connection: Connection, producer: str) -> Position:
     """The position for a producer, locked until the transaction ends; one that was never heard of begins at 0."""
-    query = "select producer, epoch::text, seq, event_id from log.position where producer = %s for update"
-    row = connection.exec_driver_sql(query, (producer,)).one_or_none()
+    row = connection.exec_driver_sql(f"{_POSITION} for update", (producer,)).one_or_none()
     if row is None:
         connection.exec_driver_sql("insert into log.position (producer) values (%s) on conflict do nothing", (producer,))
-        row = connection.exec_driver_sql(query, (producer,)).one()
+        row = connection.exec_driver_sql(f"{_POSITION} for update", (producer,)).one()
     return Position(*row)
+
+
+_POSITION = "select producer, epoch::text, seq, event_id, forked from log.position where producer = %s"
+
+
+def position(connection: Connection, producer: str) -> Position:
+    """The position for a producer as it is just now."""
+    row = connection.exec_driver_sql(_POSITION, (producer,)).one_or_none()
+    return Position(*row) if row else Position(producer, None, 0, "")
 
 
 def move_position(connection: Connection, producer: str, epoch: str, seq: int, event_id: str) -> None:
@@ -162,6 +181,10 @@ def mark_fork(connection: Connection, producer: str, reason: str) -> None:
         "on conflict (producer) do update set forked = excluded.forked",
         (producer, reason[:1000]),
     )
+
+
+def unmark_fork(connection: Connection, producer: str) -> None:
+    connection.exec_driver_sql("update log.position set forked = null where producer = %s", (producer,))
 
 
 def forks(connection: Connection) -> dict[str, str]:

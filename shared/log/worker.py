@@ -166,6 +166,9 @@ class Worker:
         with self.database.worker.connect() as connection:
             for producer, seq in store.positions(connection).items():
                 self.metrics.position.labels(producer).set(seq)
+            forks = store.forks(connection)
+            for producer in self.service.follows:
+                self.metrics.forked.labels(producer).set(producer in forks)
             self.metrics.parked.set(len(store.parked(connection)))
 
 

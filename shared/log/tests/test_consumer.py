@@ -55,13 +55,13 @@ class Log:
         )
 
     def page(self, first: int, last: int) -> bytes:
-        before = self.events[first - 2].id if first > 1 else ""
+        before = self.events[first - 2].id if 1 < first < len(self.events) + 2 else ""
         events = self.events[first - 1 : last]
         return encode(Page(producer=self.producer, epoch=self.epoch, previous=first - 1, previous_id=before, events=events))
 
-    def fetch(self, producer: str, after: int) -> bytes | None:
+    def fetch(self, producer: str, after: int) -> bytes:
         assert producer == self.producer
-        return self.page(after + 1, after + 2) if after < len(self.events) else None
+        return self.page(after + 1, after + 2)
 
 
 @pytest.fixture
@@ -148,6 +148,29 @@ def test_another_event_under_a_number_already_taken_in_is_a_forked_log(consumer:
         consumer.take(log.page(4, 5))
     with pytest.raises(LogForked, match="number 3"):
         consumer.take(log.page(2, 5))
+
+
+def test_a_log_that_ends_where_it_was_read_to_but_with_other_events_is_a_forked_log(consumer: Consumer, log: Log) -> None:
+    consumer.take(log.page(1, 5))
+    read = log.events[4]
+    log.events[4] = msgspec.structs.replace(read, id=new_id("evt"))
+
+    with pytest.raises(LogForked, match="number 5"):
+        consumer.catch_up(log.producer, log.fetch)
+
+    log.events[4], log.epoch = read, str(uuid4())
+    with pytest.raises(LogForked, match="epoch"):
+        consumer.catch_up(log.producer, log.fetch)
+
+
+def test_a_fork_is_unmarked_where_the_log_ends_just_as_it_was_read(consumer: Consumer, log: Log) -> None:
+    consumer.take(log.page(1, 5))
+    consumer.mark_fork(log.producer, "log forked: it was shorter")
+
+    assert consumer.catch_up(log.producer, log.fetch) == 0
+
+    with consumer.engine.connect() as connection:
+        assert log.producer not in store.forks(connection)
 
 
 def test_a_poison_event_is_parked_and_the_rest_goes_on(consumer: Consumer, log: Log, seen: Seen) -> None:

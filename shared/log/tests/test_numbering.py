@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 import httpx
-import msgspec
 import pytest
 
 from shared.context import Context
@@ -124,9 +123,11 @@ def test_the_log_endpoint_numbers_so_that_a_stalled_relay_stalls_nobody(house: H
 
     raw = house.peers["identity"].fetch("identity", before)
 
-    assert raw is not None
-    assert msgspec.json.decode(raw)["previous"] == before
-    assert house.peers["identity"].fetch("identity", before + 1) is None
+    page = page_decoder.decode(raw)
+    assert page.previous == before
+    end = page_decoder.decode(house.peers["identity"].fetch("identity", before + 1))
+    assert (end.events, end.previous, end.epoch) == ([], before + 1, page.epoch)
+    assert end.previous_id == page.events[-1].id
 
 
 def test_a_log_that_is_shorter_than_what_was_read_of_it_is_a_forked_log(house: House, company: Company) -> None:

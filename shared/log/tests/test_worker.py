@@ -79,7 +79,7 @@ def test_a_worker_that_meets_a_fork_says_so_in_its_position(house: House, monkey
     house.pump()
     worker = Worker(service("notifications"), house.assembly.settings("notifications"), house.assembly.peers("notifications"))
 
-    def forked(producer: str, after: int) -> bytes | None:
+    def forked(producer: str, after: int) -> bytes:
         raise LogForked(f"log forked: {producer} has no number {after}")
 
     monkeypatch.setattr(worker.peers, "fetch", forked)
