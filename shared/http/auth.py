@@ -14,13 +14,18 @@ from flask import request
 
 from shared.contracts import Origin
 from shared.errors import Forbidden, Unauthenticated, Unavailable
+from shared.ids import is_id
 
 ISSUER = "duebook-identity"
 AUDIENCE = "duebook"
 TOKEN_LIFE_S = 300
 LEEWAY_S = 30
 KEYS_KEPT_S = 300
-TOKENS_REMEMBERED = 4096
+QUIET_S = 2.0
+"""How long keys are not fetched again, whatever the last answer was: forged tokens shall not make identity busy."""
+WAIT_FOR_KEYS_S = 2.0
+"""How long a request waits for keys that another one is fetching."""
+REMEMBERED = 4096
 
 
 class PermissionMissing(Forbidden):
@@ -56,7 +61,10 @@ class Principal:
 
 
 class TokenChecker:
-    """Checks tokens with keys that are fetched when a new one is met, and not more often than every few seconds."""
+    """Checks tokens with keys that are fetched when an unknown one is met or the known ones are old.
+
+    A good token is never answered 401 because its key is new: it is checked with the new key, or told to come again.
+    """
 
     def __init__(self, fetch_keys: Callable[[], dict[str, Any]]):
         self.fetch_keys = fetch_keys
@@ -64,31 +72,53 @@ class TokenChecker:
         self.fetched_at = self.asked_at = -KEYS_KEPT_S * 2.0
         self.lock = Lock()
         self.remembered: dict[str, Principal] = {}
+        self.refused: set[str] = set()
+        """Keys that were not among those fetched after a token had named them. Its key is published before any token is."""
 
     def key(self, key_id: str) -> Any:
-        if self._wants_keys(key_id):
-            with self.lock:
-                if self._wants_keys(key_id):  # another thread may have fetched them meanwhile
-                    self.asked_at = time.monotonic()
-                    try:
-                        found = jwt.PyJWKSet.from_dict(self.fetch_keys())
-                    except Exception as error:
-                        if key_id in self.keys:
-                            return self.keys[key_id]  # identity is away: the keys that are known stay good
-                        raise KeysUnavailable() from error
-                    self.keys = {str(item.key_id): item.key for item in found.keys}
-                    self.fetched_at = time.monotonic()
-                    self.remembered.clear()
-        if not self.keys:
-            raise KeysUnavailable()
-        if key_id not in self.keys:
-            raise Unauthenticated("the token is signed with a key that is not published")
-        return self.keys[key_id]
+        """The public key of this id. Raises Unauthenticated, KeysUnavailable."""
+        if is_id(key_id, "key") and key_id not in self.refused:
+            if key_id not in self.keys or self._old():
+                self._fetch_for(key_id)
+            found = self.keys.get(key_id)
+            if found is not None:
+                return found
+        raise Unauthenticated("the token is signed with a key that is not published")
 
-    def _wants_keys(self, key_id: str) -> bool:
-        """Whether keys are to be fetched: old ones, or an unknown one; not again within two seconds, whatever the answer was."""
-        now = time.monotonic()
-        return now - self.asked_at > 2 and (key_id not in self.keys or now - self.fetched_at > KEYS_KEPT_S)
+    def _old(self) -> bool:
+        return time.monotonic() - self.fetched_at > KEYS_KEPT_S
+
+    def _fetch_for(self, key_id: str) -> None:
+        """Who knows the key already never waits for another's fetch, and goes on with it where identity is away."""
+        if not self.lock.acquire(timeout=0 if key_id in self.keys else WAIT_FOR_KEYS_S):
+            if key_id in self.keys:
+                return
+            raise KeysUnavailable()
+        try:
+            if key_id not in self.keys or self._old():  # another thread may have fetched them meanwhile
+                self._fetch(key_id)
+        except KeysUnavailable:
+            if key_id not in self.keys:
+                raise
+        finally:
+            self.lock.release()
+
+    def _fetch(self, key_id: str) -> None:
+        if time.monotonic() - self.asked_at <= QUIET_S:
+            raise KeysUnavailable()
+        try:
+            found = jwt.PyJWKSet.from_dict(self.fetch_keys())
+        except Exception as error:
+            raise KeysUnavailable() from error
+        finally:
+            self.asked_at = time.monotonic()
+        self.keys = {str(item.key_id): item.key for item in found.keys}
+        self.fetched_at = time.monotonic()
+        self.remembered.clear()
+        if key_id not in self.keys:
+            if len(self.refused) >= REMEMBERED:
+                self.refused.clear()
+            self.refused.add(key_id)
 
     def check(self, token: str) -> Principal:
         """The principal of a good token. Raises Unauthenticated, KeysUnavailable."""
@@ -108,7 +138,7 @@ class TokenChecker:
             )
         except (jwt.InvalidTokenError, KeyError, TypeError, ValueError) as error:
             raise Unauthenticated(f"the token is not good: {error}") from None
-        if len(self.remembered) >= TOKENS_REMEMBERED:
+        if len(self.remembered) >= REMEMBERED:
             self.remembered.clear()
         self.remembered[token] = principal
         return principal

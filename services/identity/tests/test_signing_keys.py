@@ -18,6 +18,7 @@ from shared.db import Database
 from tests.product import Company, House
 
 DAY = timedelta(days=1)
+READ = "/api/billing/terms"
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +111,23 @@ def test_a_token_of_the_key_before_is_good_while_the_next_one_signs(identity: Da
     for token in (old, new):
         with_token = Company(house, company.id, "USD", ("it",), {("it",): token})
         with_token.get(f"/api/identity/companies/{company.id}")
+
+
+def test_tokens_of_a_key_that_has_just_begun_to_sign_are_never_refused(identity: Database, house: House) -> None:
+    company = house.company()
+    before = Company(house, company.id, "USD", ("it",), {("it",): house.token(company.id)})
+    assert before.call("GET", READ).status_code == 200  # the keys were fetched a moment ago
+    with house.owner("identity") as owner:
+        owner.execute("update app.signing_key set signs_until = clock_timestamp()")
+    fresh = [Company(house, company.id, "USD", ("it",), {("it",): house.token(company.id)}) for _ in range(6)]
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda person: person.call("GET", READ), fresh))
+        assert {answer.status_code for answer in answers} == {503}
+        assert {answer.json()["type"] for answer in answers} == {"/problems/keys-unavailable"}
+        assert all(answer.headers["Retry-After"] for answer in answers)
+        forget_fetched_keys(house)
+        assert {answer.status_code for answer in pool.map(lambda person: person.call("GET", READ), fresh)} == {200}
 
 
 def test_two_replicas_make_one_next_key(identity: Database) -> None:
