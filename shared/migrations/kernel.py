@@ -171,6 +171,15 @@ begin
     raise exception '%.% is append-only', tg_table_schema, tg_table_name using errcode = 'restrict_violation';
 end $$;
 
+-- What was stated stays as it was stated, for the owner too; only its number is added, once. The triggers go by the columns
+-- that a statement names, so numbering pays for none but the one that looks at the old number.
+create trigger stated_once before update of id, company_id, event_id, type, subject, body on log.event
+    for each row execute function audit.refuse_change();
+create trigger numbered_once before update of seq, recorded_at on log.event
+    for each row when (old.seq is not null) execute function audit.refuse_change();
+create trigger never_deleted before delete on log.event for each row execute function audit.refuse_change();
+create trigger never_emptied before truncate on log.event for each statement execute function audit.refuse_change();
+
 -- A number that no one else's transaction sees halfway: allocated last, without gaps.
 create table app.document_series (
     company_id bigint not null, series text not null, last_number bigint not null default 0, primary key (company_id, series));
