@@ -57,8 +57,12 @@ class Cluster:
             for replica in range(self.replicas):
                 self.launch("api", name, replica)
                 self.launch("worker", name, replica)
-        deadline = time.monotonic() + START_S
-        for name in self.services:
+        self.await_ready(self.services)
+
+    def await_ready(self, services: Sequence[str], patience_s: float = START_S) -> None:
+        """Waits until the API of each of these services answers that it can work."""
+        deadline = time.monotonic() + patience_s
+        for name in services:
             for port in self.ports[name]:
                 while not self._ready(port):
                     assert time.monotonic() < deadline, f"{name} did not get ready: {self.log_of(f'api {name} 0')}"
@@ -97,13 +101,14 @@ class Cluster:
             )
 
     def kill(self, key: str, number: int = signal.SIGKILL) -> None:
-        """SIGKILL to a process and its children."""
+        """SIGKILL to a process and its children; nothing where it has ended already."""
         process = self.processes.pop(key)
-        os.killpg(process.pid, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
         process.wait()
 
-    def log_of(self, key: str) -> str:
-        return (self.folder / f"{key.replace(' ', '-')}.log").read_text(errors="replace")[-3000:]
+    def log_of(self, key: str, at_most: int = 3000) -> str:
+        return (self.folder / f"{key.replace(' ', '-')}.log").read_text(errors="replace")[-at_most:]
 
     def stop(self) -> None:
         for caller in self.callers:
