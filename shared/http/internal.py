@@ -54,10 +54,13 @@ def log_after() -> Response:
 
 @internal.get("/events/<event_id>")
 def number_of_event(event_id: str) -> Response:
-    """The number that an event of this service's log has."""
+    """The number that an event of `company` has in this service's log. Another company's is as unknown as none."""
     state = current_app.extensions["duebook"]
+    company_id = request.args.get("company", type=int)
+    if company_id is None:
+        raise NotFound("an event is asked for with its company")
     with state.database.log.connect() as connection:
-        number = store.numbered(connection, event_id)
+        number = store.numbered(connection, event_id, company_id)
     if number is None:
         raise NotFound("there is no such event in this log")
     return jsonify({"sequence": number})

@@ -26,7 +26,7 @@ class EventUnreadable(Malformed):
 
 
 class EventUnknown(Malformed):
-    """The producer knows no such event."""
+    """The producer knows no such event of your company."""
 
     code = "event-unknown"
 
@@ -73,7 +73,7 @@ class Waiting:
         if not self.places.acquire(blocking=False):
             raise TooManyWait()
         try:
-            number = self._number(producer, event_id)
+            number = self._number(producer, event_id, company_id)
             deadline, look = time.monotonic() + DEADLINE_S, FIRST_LOOK_S
             while not self._arrived(producer, number, event_id, company_id):
                 if time.monotonic() > deadline:
@@ -83,13 +83,13 @@ class Waiting:
         finally:
             self.places.release()
 
-    def _number(self, producer: str, event_id: str) -> int:
+    def _number(self, producer: str, event_id: str, company_id: int) -> int:
         if producer == self.service:  # asking ourselves over HTTP could take every thread that might answer
             with self.database.log.connect() as connection:
-                number = store.numbered(connection, event_id)
+                number = store.numbered(connection, event_id, company_id)
         else:
             try:
-                answer = self.peers.get(producer, f"/internal/events/{event_id}")
+                answer = self.peers.get(producer, f"/internal/events/{event_id}", company=company_id)
             except PeerUnreachable as error:
                 raise EventNotHereYet(str(error)) from error
             number = None if answer.status_code == 404 else int(answer.json()["sequence"])

@@ -124,10 +124,10 @@ def unsent_since(connection: Connection) -> datetime | None:
     return result
 
 
-def number_of(connection: Connection, event_id: str) -> int | None:
-    """The number an event of this log has, 0 while it has none, None where there is no such event."""
+def number_of(connection: Connection, event_id: str, company_id: int) -> int | None:
+    """The number an event of this company has in this log, 0 while it has none, None where there is no such event."""
     return connection.exec_driver_sql(
-        "select coalesce(seq, 0) from log.event where event_id = %s", (event_id,)
+        "select coalesce(seq, 0) from log.event where event_id = %s and company_id = %s", (event_id, company_id)
     ).scalar_one_or_none()
 
 
@@ -140,12 +140,12 @@ def take_turn(connection: Connection) -> None:
     connection.exec_driver_sql("select pg_advisory_xact_lock(%s)", (TAKING_IN,))
 
 
-def numbered(connection: Connection, event_id: str) -> int | None:
-    """The number of an event of this log, given one first where it has none; None where there is no such event."""
-    found = number_of(connection, event_id)
+def numbered(connection: Connection, event_id: str, company_id: int) -> int | None:
+    """The number of an event of this company, given one first where it has none; None where there is no such event."""
+    found = number_of(connection, event_id, company_id)
     if found == 0:
         number(connection)
-        found = number_of(connection, event_id)
+        found = number_of(connection, event_id, company_id)
     return found or None
 
 

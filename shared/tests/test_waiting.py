@@ -184,3 +184,22 @@ def test_waiting_needs_a_token_first(house: House) -> None:
     answer = client.get(READ, headers={"Wait-For-Event": f"identity:{new_id('evt')}"})
 
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize(("producer", "path"), [("identity", READ), ("ledger", "/api/ledger/entries")])
+def test_an_event_of_another_company_is_as_unknown_as_none(company: Company, written: str, producer: str, path: str) -> None:
+    """Of another service's log and of the own one; whether it was taken in already makes no difference."""
+    other = company.house.company()
+    if producer == "ledger":
+        lines = [{"account": "3000", "side": side, "amount": {"amount": 5, "currency": "USD"}} for side in ("debit", "credit")]
+        made = company.call(
+            "POST", "/api/ledger/manual-entries", {"occurred_on": "2026-01-15", "description": "x", "lines": lines}
+        )
+        written = made.headers["Duebook-Event"]
+    foreign, none = read(other, written, path), read(other, f"{producer}:{new_id('evt')}", path)
+    company.house.pump()
+    taken_in = read(other, written, path)
+
+    assert {problem(answer) for answer in (foreign, none, taken_in)} == {(400, "event-unknown")}
+    assert foreign.json()["detail"] == none.json()["detail"]
+    assert read(company, written, path).status_code == 200

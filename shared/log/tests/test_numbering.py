@@ -147,8 +147,12 @@ def state_some_surely(house: House, company: int) -> str:
 def test_the_number_of_an_event_is_answered_even_before_the_relay_saw_it(house: House, company: Company) -> None:
     event_id = state_some_surely(house, company.id)
 
-    assert internal_get(house, f"/internal/events/{event_id}").json()["sequence"] > 0
-    assert internal_get(house, f"/internal/events/evt_{'0' * 26}").status_code == 404
+    def answer(event_id: str, **company_id: int) -> httpx.Response:
+        return internal_get(house, f"/internal/events/{event_id}", **company_id)
+
+    assert answer(event_id, company=company.id).json()["sequence"] > 0
+    for unknown in (answer(event_id, company=company.id + 1), answer(event_id), answer(f"evt_{'0' * 26}", company=company.id)):
+        assert unknown.status_code == 404
 
 
 def test_internal_routes_are_for_services_only(house: House, company: Company) -> None:
