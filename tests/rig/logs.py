@@ -64,20 +64,19 @@ def logs(reading: Reading) -> Iterator[Breach]:
 
 
 def _positions(reading: Reading, service: str) -> Iterator[Breach]:
-    # the reader first: the producer, read later, can only be further
     for position in reading.rows(service, "select producer, epoch::text, seq, event_id, forked from log.position"):
         if position.forked:
             yield Breach("E7", service, 0, f"the log of {position.producer} is marked as forked: {position.forked}")
         if position.seq == 0 or position.producer not in reading.urls:
             continue
         there = f"position {position.seq} of {position.producer} ({position.event_id})"
-        (head,) = reading.rows(position.producer, "select epoch::text, seq from log.head")
+        (head,) = reading.log(position.producer, "select epoch::text, seq from log.head")
         if position.seq > head.seq:
             yield Breach("A6", service, 0, f"{there} is beyond that log, which ends at {head.seq}")
             continue
         if position.epoch != head.epoch:
             yield Breach("E7", service, 0, f"{there} is of epoch {position.epoch}, that log of {head.epoch}")
-        event = reading.rows(position.producer, "select event_id from log.event where seq = %(seq)s", seq=position.seq)
+        event = reading.log(position.producer, "select event_id from log.event where seq = %(seq)s", seq=position.seq)
         if not event or event[0].event_id != position.event_id:
             yield Breach("E7", service, 0, f"{there} is {event[0].event_id if event else 'missing'} in that log")
 
