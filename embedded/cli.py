@@ -250,29 +250,49 @@ def _difference(found: dict[str, Any]) -> str:
 @home_option
 @company_option
 def verify(folder: Path, company: str | None) -> None:
-    """Recompute the hash chain over every journal entry. Exit 1 and name the first entry that was altered."""
+    """Recompute the hash chain over every journal entry, and every stored balance. Exit 1 and name what was altered."""
     with installation(folder) as (home, assembly):
         found = companies(assembly)
         failed = False
         for known in [choose(found, company)] if company else found:
             client = client_of(home, assembly, known)
-            after, entries = 0, 0
-            while True:
-                answer = client.get("/api/ledger/verification", after=after)
-                entries += answer["checked"]
-                if answer["faults"] or answer["next_after"] is None:
-                    break
-                after = answer["next_after"]
-            if answer["faults"]:
+            entries, faults = _verify_journal(client)
+            faults += _verify_balances(client)
+            if faults:
                 failed = True
                 click.echo(f"Company {known.id} {known.name}: BROKEN")
-                for fault in answer["faults"]:
-                    place = "stored balances" if fault["number"] is None else f"entry {fault['number']}"
-                    click.echo(f"  {place}: {fault['detail']}")
+                for fault in faults:
+                    click.echo(f"  {fault}")
             else:
-                click.echo(f"Company {known.id} {known.name}: {entries} entries, the chain is whole")
+                click.echo(
+                    f"Company {known.id} {known.name}: {entries} entries, the chain is whole, every balance is its postings"
+                )
         if failed:
             sys.exit(1)
+
+
+def _verify_journal(client: Client) -> tuple[int, list[str]]:
+    """How many entries were found whole, and what is wrong with the journal."""
+    after, entries = 0, 0
+    while True:
+        answer = client.get("/api/ledger/verification", after=after)
+        entries += answer["checked"]
+        if answer["faults"] or answer["next_after"] is None:
+            return entries, [f"{_place(fault['number'])}: {fault['detail']}" for fault in answer["faults"]]
+        after = answer["next_after"]
+
+
+def _place(number: int | None) -> str:
+    return "stored balances" if number is None else f"entry {number}"
+
+
+def _verify_balances(client: Client) -> list[str]:
+    """What billing and payments have stored otherwise than their postings say."""
+    return [
+        f"{service} {' '.join(filter(None, (fault['document'], fault['document_id'])))}: {fault['detail']}"
+        for service in ("billing", "payments")
+        for fault in client.get(f"/api/{service}/verification")["faults"]
+    ]
 
 
 @commands.command()

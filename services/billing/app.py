@@ -11,6 +11,7 @@ from services.billing.invoices.api import routes as invoices
 from services.billing.receivables.api import routes as receivables
 from services.billing.receivables.usecases import proof
 from services.billing.terms.api import routes as terms
+from services.billing.verification.api import routes as verification
 from shared.config import Settings
 from shared.http.app import make_app
 from shared.peers import Peers
@@ -20,7 +21,7 @@ SERVICE = Service(
     name="billing",
     follows=("identity", "ledger", "payments"),
     handlers=handlers,
-    routes=(customers, terms, invoices, receivables, imports),
+    routes=(customers, terms, invoices, receivables, imports, verification),
     posts=True,
     proof=proof,
     description="Customers, terms of payment, invoices, and the sub-ledger of what is owed: open items, aging, ledgers.",

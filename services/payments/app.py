@@ -11,6 +11,7 @@ from services.payments.payment_types.api import routes as payment_types
 from services.payments.prepayments.api import routes as prepayments
 from services.payments.proof import proof
 from services.payments.receipts.api import routes as receipts
+from services.payments.verification.api import routes as verification
 from shared.config import Settings
 from shared.http.app import make_app
 from shared.peers import Peers
@@ -20,7 +21,7 @@ SERVICE = Service(
     name="payments",
     follows=("identity", "ledger", "billing", "banking"),
     handlers=handlers,
-    routes=(payment_types, receipts, prepayments, invoices, imports),
+    routes=(payment_types, receipts, prepayments, invoices, imports, verification),
     posts=True,
     proof=proof,
     description="Cash receipts and their lines, what was applied to which invoice, prepayments, payment types.",

@@ -367,6 +367,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "GET /api/billing/roll-forward": [_list(**{"from": "2026-01", "to": "2026-01"})],
     "POST /api/billing/imports/invoices": [_invoices],
     # payments
+    "GET /api/payments/verification": [_list()],
     "GET /api/payments/payment-types": [_list(active="true")],
     "POST /api/payments/payment-types": [
         lambda b: Asked(

@@ -407,22 +407,3 @@ def open_documents(session: Connection, company_id: int, customer_ids: Sequence[
             (company_id, list(customer_ids)),
         )
     )
-
-
-def unreconciled(session: Connection, company_id: int) -> list[Row[Any]]:
-    """Invoices whose open item is not the sum of their postings, and postings or issued invoices without one. Always empty."""
-    return list(
-        session.exec_driver_sql(
-            """
-            select coalesce(o.invoice_id, p.invoice_id, i.id) as invoice_id, o.balance, p.amount
-            from (select * from app.open_item where company_id = %(company)s) o
-            full join (select invoice_id, sum(amount)::bigint as amount from app.ar_posting
-                where company_id = %(company)s group by invoice_id) p
-                on p.invoice_id = o.invoice_id
-            full join (select id, total from app.invoice where company_id = %(company)s and number is not null) i
-                on i.id = coalesce(o.invoice_id, p.invoice_id)
-            where o.balance is distinct from p.amount or o.total is distinct from i.total order by 1
-            """,
-            {"company": company_id},
-        )
-    )

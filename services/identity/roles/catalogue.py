@@ -28,6 +28,7 @@ PERMISSIONS = frozenset(
         "billing.status.read",
         "billing.terms.read",
         "billing.terms.write",
+        "billing.verification.read",
         "identity.api_key.create",
         "identity.api_key.read",
         "identity.api_key.revoke",
@@ -79,5 +80,6 @@ PERMISSIONS = frozenset(
         "payments.receipt.read",
         "payments.receipt.void",
         "payments.status.read",
+        "payments.verification.read",
     ]
 )

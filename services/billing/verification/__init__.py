@@ -1,0 +1,1 @@
+"""The open items against the sub-ledger that they are sums of."""

@@ -1,0 +1,1 @@
+"""What is stored as applied and as remaining, against the facts that it follows from."""
