@@ -179,6 +179,19 @@ def plan_for_values(connection: Connection) -> None:
 
 
 @contextmanager
+def planned_for_values(connection: Connection) -> Iterator[None]:
+    """The same for a part of a transaction: the lookups of bulk work, by many keys at once.
+
+    A session may have prepared such a lookup while its tables were nearly empty, when every index that begins with the company
+    looked as good as the right one. Until the next statistics it would then read the whole company for each key. Left out of
+    it is what writes: each row's foreign keys would be planned anew.
+    """
+    plan_for_values(connection)
+    yield
+    connection.exec_driver_sql("set local plan_cache_mode = auto")
+
+
+@contextmanager
 def company_transaction(made: Engine, company_id: int, actor: str) -> Iterator[Connection]:
     """A transaction that sees one company; committed at the end, rolled back on any exception."""
     with made.begin() as connection:

@@ -215,9 +215,11 @@ def content_of(session: Connection, company_id: int, deposit_id: str) -> bytes |
 def imported(session: Connection, company_id: int, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], tuple[str, bytes]]:
     """(source, external id) -> deposit's id and content, of those that were imported before."""
     rows = session.exec_driver_sql(
-        "select i.source, i.external_id, d.id, d.content from unnest(%s::text[], %s::text[]) as k (source, external_id) "
-        "join app.deposit_import i on i.company_id = %s and i.source = k.source and i.external_id = k.external_id "
-        "join app.deposit d on d.company_id = i.company_id and d.id = i.deposit_id",
+        "select k.source, k.external_id, d.id, d.content from unnest(%s::text[], %s::text[]) as k (source, external_id) "
+        "cross join lateral (select i.company_id, i.deposit_id from app.deposit_import i where i.company_id = %s "
+        "and i.source = k.source and i.external_id = k.external_id limit 1) i "
+        "cross join lateral (select d.id, d.content from app.deposit d "
+        "where d.company_id = i.company_id and d.id = i.deposit_id limit 1) d",
         ([source for source, _ in keys], [external_id for _, external_id in keys], company_id),
     )
     return {(row[0], row[1]): (row[2], bytes(row[3])) for row in rows}
@@ -283,19 +285,21 @@ def add_void_posting(session: Connection, company_id: int, voided: DepositHead, 
 
 def lock_places(session: Connection, receipts: Sequence[tuple[int, str]]) -> list[VoidedPlace]:
     """Places of (company, receipt) pairs that are not gone yet, locked in the order of their ids; unknown ones are left out."""
+    ordered = sorted(receipts)
     locked = session.exec_driver_sql(
-        "select p.company_id, p.receipt_id, p.deposit_id "
-        "from app.receipt_place p "
-        "join unnest(%s::bigint[], %s::text[]) as k (company_id, receipt_id) using (company_id, receipt_id) "
-        "where not p.voided order by p.company_id, p.receipt_id for update of p",
-        ([company_id for company_id, _ in receipts], [receipt_id for _, receipt_id in receipts]),
+        "select p.* from unnest(%s::bigint[], %s::text[]) as k (company_id, receipt_id) cross join lateral ("
+        "select p.company_id, p.receipt_id, p.deposit_id from app.receipt_place p "
+        "where p.company_id = k.company_id and p.receipt_id = k.receipt_id and not p.voided for update) p",
+        ([company_id for company_id, _ in ordered], [receipt_id for _, receipt_id in ordered]),
     ).all()
     # a second statement on purpose: it sees the deposit that was committed while the first one waited for its lock
     rows = session.exec_driver_sql(
         "select k.company_id, k.receipt_id, r.amount, d.id, d.bank_account_id, b.account, d.currency, d.posting_on "
         "from unnest(%s::bigint[], %s::text[], %s::text[]) as k (company_id, receipt_id, deposit_id) "
-        "join copies.receipt r on r.company_id = k.company_id and r.id = k.receipt_id "
-        "left join app.deposit d on d.company_id = k.company_id and d.id = k.deposit_id "
+        "cross join lateral (select r.amount from copies.receipt r "
+        "where r.company_id = k.company_id and r.id = k.receipt_id limit 1) r "
+        "left join lateral (select d.* from app.deposit d "
+        "where d.company_id = k.company_id and d.id = k.deposit_id limit 1) d on true "
         "left join app.bank_account b on b.company_id = d.company_id and b.id = d.bank_account_id",
         ([row[0] for row in locked], [row[1] for row in locked], [row[2] for row in locked]),
     )

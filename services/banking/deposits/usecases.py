@@ -32,6 +32,7 @@ from shared.accounts import Account, AccountInactive, accounts, check_account
 from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.banking import DepositItem, DepositPosted, DepositVoided, ItemReturned
+from shared.db import planned_for_values
 from shared.errors import Faults
 from shared.ids import derived_id, new_id
 from shared.money import Money
@@ -194,7 +195,8 @@ def return_voided_receipts(ctx: Context, events: Sequence[Event]) -> None:
     A deposit that is under way with such a receipt has its lock: this waits, and then takes the receipt out.
     """
     voids = {(event.company_id, event.data.receipt_id): event for event in events}
-    places = store.lock_places(ctx.session, list(voids))
+    with planned_for_values(ctx.session):
+        places = store.lock_places(ctx.session, list(voids))
     if not places:
         return
     in_deposits = [place for place in places if place.deposit is not None]
@@ -206,7 +208,8 @@ def return_voided_receipts(ctx: Context, events: Sequence[Event]) -> None:
             fact = _returned(place, event, open_days.get(place.company_id, date.min))
             rows.append((place, fact, ctx.reacting_to(event).state(fact, subject=fact.deposit_id)))
         store.add_returns(ctx.session, rows)
-    store.mark_voided(ctx.session, places)
+    with planned_for_values(ctx.session):
+        store.mark_voided(ctx.session, places)
 
 
 def deposit(ctx: Context, deposit_id: str) -> dict[str, Any]:

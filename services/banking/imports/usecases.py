@@ -12,8 +12,10 @@ from services.banking.deposits.usecases import add_deposits, books_of, check_ban
 from services.banking.receipts import store as receipts
 from services.banking.receipts.domain import Findings
 from shared.context import Context
+from shared.db import planned_for_values
 from shared.errors import Invalid
 from shared.ids import new_id
+from shared.imports import one_import_at_a_time
 from shared.periods import PeriodIsClosed, closed_through
 
 DEPOSITS_AT_MOST = 1000
@@ -61,9 +63,10 @@ def import_deposits(ctx: Context, rows: Sequence[ImportRow]) -> dict[str, Any]:
     named = {receipt_id for row in rows for receipt_id in row.wanted.receipt_ids}
     if len(named) > RECEIPTS_AT_MOST:
         raise ImportTooLarge(f"the rows name {len(named)} receipts, at most {RECEIPTS_AT_MOST} fit", pointer="/rows")
-    # the receipts first: an import of the same rows that is under way is waited for, and its rows are then known
-    known_receipts = receipts.lock_receipts(ctx.session, ctx.company_id, sorted(named))
-    imported = store.imported(ctx.session, ctx.company_id, [row.key for row in rows])
+    one_import_at_a_time(ctx)
+    with planned_for_values(ctx.session):
+        known_receipts = receipts.lock_receipts(ctx.session, ctx.company_id, sorted(named))
+        imported = store.imported(ctx.session, ctx.company_id, [row.key for row in rows])
     books = books_of(ctx, [row.wanted for row in rows])
     closed = closed_through(ctx)
     findings = Findings()

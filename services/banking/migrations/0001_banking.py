@@ -101,7 +101,8 @@ begin
         where (d.total, d.item_count) is distinct from (items.total, items.item_count) limit 1;
     else
         select d.id into wrong from (select distinct company_id, deposit_id from added) a
-        join app.deposit d on d.company_id = a.company_id and d.id = a.deposit_id
+        cross join lateral (select d.* from app.deposit d
+                            where d.company_id = a.company_id and d.id = a.deposit_id limit 1) d
         cross join lateral (select sum(i.amount) as total, count(*) as item_count from app.deposit_item i
                             where i.company_id = d.company_id and i.deposit_id = d.id) items
         where (d.total, d.item_count) is distinct from (items.total, items.item_count) limit 1;

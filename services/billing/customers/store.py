@@ -79,16 +79,19 @@ def change(session: Connection, company_id: int, customer_id: str, values: Mappi
     )
 
 
+# how the number n of the series is written
+_CODE = "'C' || lpad((n)::text, greatest(5, length((n)::text)), '0')"
+_FREE = f"not exists (select from app.customer c where c.company_id = %(company)s and c.code = {_CODE})"
+
+
 def next_code(session: Connection, company_id: int) -> str:
     """The next code of the series, `C00001`; passes by codes that were given by hand."""
     number: int = session.exec_driver_sql(
-        """
+        f"""
         insert into app.document_series as s (company_id, series, last_number) values (%(company)s, 'customer', 1)
-        on conflict (company_id, series) do update set last_number = (
-            select min(n) from generate_series(s.last_number + 1, s.last_number + 10000) n
-            where not exists (
-                select from app.customer c where c.company_id = %(company)s and c.code = 'C' || lpad(n::text, greatest(5,
-                    length(n::text)), '0')))
+        on conflict (company_id, series) do update set last_number = coalesce(
+            (select n from (values (s.last_number + 1)) next (n) where {_FREE}),
+            (select min(n) from generate_series(s.last_number + 2, s.last_number + 10000) n where {_FREE}))
         returning last_number
         """,
         {"company": company_id},

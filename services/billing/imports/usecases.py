@@ -16,8 +16,10 @@ from services.billing.terms.domain import due_date
 from shared.accounts import check_accounts
 from shared.context import Context
 from shared.contracts.billing import CustomerCreated, InvoiceIssued, InvoiceLine
+from shared.db import planned_for_values
 from shared.errors import Faults
 from shared.ids import new_id
+from shared.imports import one_import_at_a_time
 from shared.periods import PeriodIsClosed, closed_through
 
 Row = Mapping[str, Any]
@@ -29,10 +31,11 @@ def import_invoices(ctx: Context, rows: Sequence[Row]) -> dict[str, Any]:
     States billing.customer.created and billing.invoice.issued. Raises FaultsFound with the faults of all rows; then nothing
     is written. A customer that exists keeps its name.
     """
+    one_import_at_a_time(ctx)
     hashes = [content_hash(row) for row in rows]
-    known = store.known(ctx.session, ctx.company_id, [(row["source"], row["external_id"]) for row in rows])
-    fresh = [place for place, row in enumerate(rows) if (row["source"], row["external_id"]) not in known]
-    with Faults() as faults:
+    with planned_for_values(ctx.session), Faults() as faults:
+        known = store.known(ctx.session, ctx.company_id, [(row["source"], row["external_id"]) for row in rows])
+        fresh = [place for place, row in enumerate(rows) if (row["source"], row["external_id"]) not in known]
         _check_repeats(rows, hashes, known, faults)
         counted = {place: _counted(rows[place], place, faults) for place in fresh}
         _check_numbers(ctx, rows, fresh, faults)
@@ -45,13 +48,13 @@ def import_invoices(ctx: Context, rows: Sequence[Row]) -> dict[str, Any]:
             party = parties.get(rows[place]["customer"]["code"])
             if party is not None and not party.active:
                 faults.add(f"/rows/{place}/customer", f"{party.name} is not active", code="customer-inactive")
+    ids = {key: row.id for key, row in known.items()}
     if fresh:
-        _issue(ctx, rows, hashes, counted, _with_missing(ctx, rows, fresh, parties))
-        known = store.known(ctx.session, ctx.company_id, [(row["source"], row["external_id"]) for row in rows])
+        ids |= _issue(ctx, rows, hashes, counted, _with_missing(ctx, rows, fresh, parties))
     return {
         "added": len(fresh),
         "known": len(rows) - len(fresh),
-        "items": [{"external_id": row["external_id"], "id": known[row["source"], row["external_id"]].id} for row in rows],
+        "items": [{"external_id": row["external_id"], "id": ids[row["source"], row["external_id"]]} for row in rows],
     }
 
 
@@ -142,7 +145,8 @@ def _with_missing(ctx: Context, rows: Sequence[Row], fresh: Sequence[int], parti
 
 def _issue(
     ctx: Context, rows: Sequence[Row], hashes: Sequence[str], counted: Mapping[int, Amounts], parties: Mapping[str, Any]
-) -> None:
+) -> dict[tuple[str, str], str]:
+    """Issues them. Returns their ids by source and external id."""
     headers, lines = [], []
     for place, found in counted.items():
         row, invoice_id = rows[place], new_id("inv")
@@ -169,6 +173,7 @@ def _issue(
         headers.append(header)
         lines += [(invoice_id, line) for line in found.lines]
     store.add_issued(ctx.session, ctx.company_id, ctx.actor, headers, lines)
+    return {(header["source"], header["external_id"]): header["id"] for header in headers}
 
 
 def _state(ctx: Context, header: Mapping[str, Any], found: Amounts) -> str:

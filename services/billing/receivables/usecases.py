@@ -17,6 +17,7 @@ from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.billing import ApplicationOverapplied
 from shared.contracts.payments import ApplicationDisplaced, PrepaymentApplied, ReceiptPosted, ReceiptVoided
+from shared.db import planned_for_values
 from shared.errors import Invalid
 from shared.http.paging import CursorUnusable
 from shared.money import CurrencyMismatch
@@ -46,7 +47,8 @@ def take_applied_money(ctx: Context, events: Sequence[Event]) -> None:
     movements = [movement for place, event in enumerate(events) for movement in _movements(place, event)]
     if not movements:
         return
-    items = store.lock_items(ctx.session, sorted({(m.company_id, m.invoice_id) for m in movements}))
+    with planned_for_values(ctx.session):
+        items = store.lock_items(ctx.session, sorted({(m.company_id, m.invoice_id) for m in movements}))
     for movement in movements:
         item = items.get((movement.company_id, movement.invoice_id))
         if item is None:
@@ -59,7 +61,8 @@ def take_applied_money(ctx: Context, events: Sequence[Event]) -> None:
         return
     balances = {(m.company_id, m.invoice_id): int(items[m.company_id, m.invoice_id].balance) for m in fresh}
     unfitting = overapplied(fresh, balances)
-    store.set_balances(ctx.session, balances)
+    with planned_for_values(ctx.session):
+        store.set_balances(ctx.session, balances)
     for movement, amount in unfitting:
         event = events[movement.event]
         ctx.reacting_to(event).state(

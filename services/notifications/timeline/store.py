@@ -85,7 +85,8 @@ def add_items(session: Connection, items: Sequence[ItemTouch]) -> None:
         "with items as (select t.*, r.customer_id "
         "from unnest(%s::bigint[], %s::text[], %s::text[], %s::timestamptz[], %s::date[], %s::text[], %s::text[], %s::text[], "
         f"%s::bigint[], %s::text[], %s::text[]) as t ({_ITEM}) "
-        "left join copies.receipt_customer r using (company_id, receipt_id)), "
+        "left join lateral (select r.customer_id from copies.receipt_customer r "
+        "where r.company_id = t.company_id and r.receipt_id = t.receipt_id limit 1) r on true), "
         f"unplaced as (insert into copies.unplaced_item ({_ITEM}) select {_ITEM} from items where customer_id is null) "
         + _PLACE_ITEMS.format("items where customer_id is not null"),
         _columns(items, ItemTouch),

@@ -16,8 +16,10 @@ from services.payments.receipts.usecases import state_posted
 from services.payments.refusals import CustomerUnknown, DatedInFuture, refuse
 from shared.accounts import accounts
 from shared.context import Context
+from shared.db import planned_for_values
 from shared.errors import Conflict, Faults
 from shared.ids import new_id
+from shared.imports import one_import_at_a_time
 from shared.periods import PeriodIsClosed, closed_through
 
 
@@ -53,8 +55,9 @@ def import_receipts(ctx: Context, rows: Sequence[Row]) -> dict[str, Any]:
     Answers how many were added and known, and each row's receipt. Raises FaultsFound with every fault of every row (its
     pointer begins `/rows/<number>`), ApplicationExceedsBalance where nothing is wrong but that; then nothing is written.
     """
-    store.lock_imports(ctx.session, ctx.company_id, (row.source for row in rows))
-    known = store.known_imports(ctx.session, ctx.company_id, [row.key for row in rows])
+    one_import_at_a_time(ctx)
+    with planned_for_values(ctx.session):
+        known = store.known_imports(ctx.session, ctx.company_id, [row.key for row in rows])
     faults = Faults()
     hashes = [content_hash(row) for row in rows]
     ids: dict[tuple[str, str], str] = {}
@@ -94,12 +97,13 @@ def _decide(
 ) -> list[tuple[int, Receipt]]:
     """The receipts of these rows; where there are faults, those of the rows without."""
     closed, today = closed_through(ctx), ctx.today()
-    types = payment_types.by_names(ctx.session, ctx.company_id, [row.receipt.payment_type for _, row in rows])
-    by_code = customers.by_codes(ctx.session, ctx.company_id, [row.customer for _, row in rows if row.customer is not None])
-    clearing = accounts(ctx, [each.cash_account for each in types.values() if each.cash_account is not None])
     named = [line.invoice for _, row in rows for line in row.receipt.lines if line.invoice is not None]
-    locked = invoices.lock(ctx.session, ctx.company_id, named)
-    names = customers.names(ctx.session, ctx.company_id, {*by_code.values(), *locked.customers()})
+    with planned_for_values(ctx.session):
+        types = payment_types.by_names(ctx.session, ctx.company_id, [row.receipt.payment_type for _, row in rows])
+        by_code = customers.by_codes(ctx.session, ctx.company_id, [row.customer for _, row in rows if row.customer is not None])
+        clearing = accounts(ctx, [each.cash_account for each in types.values() if each.cash_account is not None])
+        locked = invoices.lock(ctx.session, ctx.company_id, named)
+        names = customers.names(ctx.session, ctx.company_id, {*by_code.values(), *locked.customers()})
     books = Books(payment_types=types, customers=names, invoices=locked, accounts=clearing)
     made = []
     for number, row in rows:

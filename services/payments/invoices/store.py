@@ -25,6 +25,7 @@ from sqlalchemy import (
 from services.payments.customers.store import customer
 from services.payments.invoices.domain import NamedInvoice, OpenInvoice, OpenInvoices
 from shared.contracts import Event
+from shared.db import planned_for_values
 
 metadata = MetaData()
 invoice = Table(
@@ -90,11 +91,12 @@ def keep_issued(session: Connection, events: Sequence[Event]) -> None:
 
 
 def keep_voided(session: Connection, events: Sequence[Event]) -> None:
-    session.exec_driver_sql(
-        "update copies.invoice i set voided = true from unnest(%s::bigint[], %s::text[]) as gone (company_id, id) "
-        "where i.company_id = gone.company_id and i.id = gone.id",
-        ([event.company_id for event in events], [event.data.invoice_id for event in events]),
-    )
+    with planned_for_values(session):
+        session.exec_driver_sql(
+            "update copies.invoice i set voided = true from unnest(%s::bigint[], %s::text[]) as gone (company_id, id) "
+            "where i.company_id = gone.company_id and i.id = gone.id",
+            ([event.company_id for event in events], [event.data.invoice_id for event in events]),
+        )
 
 
 def open_issued(session: Connection, events: Sequence[Event]) -> None:
@@ -121,11 +123,22 @@ def lock(session: Connection, company_id: int, named: Iterable[NamedInvoice]) ->
     names = list(named)
     if not names:
         return OpenInvoices()
+    # a look into the index for each that is named: a session may have planned this while the company had a handful of invoices
     rows = session.exec_driver_sql(
-        "select i.id, i.number, i.customer_id, i.currency, i.issued_on, i.due_on, o.total, o.applied, i.voided "
-        "from copies.invoice i join app.open_invoice o on o.company_id = i.company_id and o.invoice_id = i.id "
-        "where i.company_id = %(company)s and (i.id = any(%(ids)s) or i.number = any(%(numbers)s)) "
-        "order by i.id for update of o",
+        """
+        select i.id, i.number, i.customer_id, i.currency, i.issued_on, i.due_on, o.total, o.applied, i.voided
+        from (
+            select id from unnest(%(ids)s::text[]) as given (id)
+            union
+            select i.id from unnest(%(numbers)s::text[]) as given (number) cross join lateral (
+                select i.id from copies.invoice i where i.company_id = %(company)s and i.number = given.number offset 0) i
+            order by 1) named
+        cross join lateral (
+            select i.* from copies.invoice i where i.company_id = %(company)s and i.id = named.id limit 1) i
+        cross join lateral (
+            select o.total, o.applied from app.open_invoice o
+            where o.company_id = %(company)s and o.invoice_id = named.id for update) o
+        """,
         {
             "company": company_id,
             "ids": [each.invoice_id for each in names if each.invoice_id is not None],

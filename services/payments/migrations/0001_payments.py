@@ -137,11 +137,15 @@ create index displacement_receipt on app.displacement (company_id, receipt_id);
 
 BALANCES = """
 -- A receipt has lines, they sum to its amount, and each line is what it applied or set aside. Checked when a statement has
--- written either: receipts and lines are written by one statement.
+-- written either: receipts and lines are written by one statement. Each check looks into an index once for each row that was
+-- added (`limit 1` keeps it from becoming a join over the company's rows), whatever the planner thinks of the tables' sizes.
 create function app.receipts_have_lines() returns trigger language plpgsql as $$
 begin
-    if exists (select from added r where not exists (
-            select from app.receipt_line l where l.company_id = r.company_id and l.receipt_id = r.id)) then
+    if exists (
+        select from added r
+        left join lateral (select true as found from app.receipt_line l
+                           where l.company_id = r.company_id and l.receipt_id = r.id limit 1) l on true
+        where l.found is null) then
         raise exception 'a receipt without lines is out of balance' using errcode = 'check_violation';
     end if;
     return null;
@@ -151,12 +155,15 @@ declare
     wrong text;
 begin
     select r.id into wrong from (select distinct company_id, receipt_id from added) named
-    join app.receipt r on r.company_id = named.company_id and r.id = named.receipt_id
+    cross join lateral (select r.company_id, r.id, r.amount from app.receipt r
+                        where r.company_id = named.company_id and r.id = named.receipt_id limit 1) r
     cross join lateral (
         select sum(l.amount) as amount, bool_and(l.amount = coalesce(a.amount, p.amount, l.amount)) as as_applied
         from app.receipt_line l
-        left join app.application a on a.company_id = l.company_id and a.id = l.application_id
-        left join app.prepayment p on p.company_id = l.company_id and p.id = l.prepayment_id
+        left join lateral (select a.amount from app.application a
+                           where a.company_id = l.company_id and a.id = l.application_id limit 1) a on true
+        left join lateral (select p.amount from app.prepayment p
+                           where p.company_id = l.company_id and p.id = l.prepayment_id limit 1) p on true
         where l.company_id = r.company_id and l.receipt_id = r.id) s
     where s.amount <> r.amount or not s.as_applied limit 1;
     if wrong is not null then

@@ -322,20 +322,12 @@ def known_imports(
 ) -> dict[tuple[str, str], tuple[str, str]]:
     """Receipts that were imported under these (source, external id): their id and content hash."""
     rows = session.exec_driver_sql(
-        "select r.source, r.external_id, r.id, r.content_hash from unnest(%s::text[], %s::text[]) as named (source, external_id) "
-        "join app.receipt r on r.company_id = %s and r.source = named.source and r.external_id = named.external_id",
+        "select r.* from unnest(%s::text[], %s::text[]) as named (source, external_id) cross join lateral ("
+        "select r.source, r.external_id, r.id, r.content_hash from app.receipt r where r.company_id = %s "
+        "and r.source = named.source and r.external_id = named.external_id limit 1) r",
         ([source for source, _ in keys], [external_id for _, external_id in keys], company_id),
     )
     return {(row.source, row.external_id): (row.id, row.content_hash) for row in rows}
-
-
-def lock_imports(session: Connection, company_id: int, sources: Iterable[str]) -> None:
-    """Makes imports of one source wait for each other, so that the second finds what the first added."""
-    session.exec_driver_sql(
-        "select pg_advisory_xact_lock(hashtextextended(concat_ws(' ', 'receipts', %s::text, named), 0)) "
-        "from unnest(%s::text[]) named",
-        (company_id, sorted(set(sources))),
-    )
 
 
 def lock_invoices_of(session: Connection, company_id: int, receipt_id: str) -> None:
