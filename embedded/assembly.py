@@ -9,7 +9,7 @@ from threading import Lock
 
 from flask import Flask
 
-from shared.clock import Clock
+from shared.clock import Clock, DatabaseClock
 from shared.config import Settings
 from shared.log.worker import Worker
 from shared.peers import Peers
@@ -36,10 +36,17 @@ class Assembly:
         bus_prefix: str = "duebook",
         pool_size: int = 5,
     ):
-        self.urls, self.internal_secret, self.clock = urls, internal_secret, clock or Clock()
+        self.urls, self.internal_secret, self.moved_clock = urls, internal_secret, clock
+        self.time = DatabaseClock(next(iter(urls.values()))["log"])
+        """All databases are of one server here."""
         self.broker_url, self.bus_prefix, self.pool_size = broker_url, bus_prefix, pool_size
         self.apps: dict[str, Flask] = {}
         self.lock = Lock()
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of business."""
+        return self.moved_clock or self.time
 
     def settings(self, name: str) -> Settings:
         urls = self.urls[name]
@@ -52,11 +59,11 @@ class Assembly:
             internal_secret=self.internal_secret,
             bus_prefix=self.bus_prefix,
             pool_size=self.pool_size,
-            clock=self.clock,
+            moved_clock=self.moved_clock,
         )
 
     def peers(self, name: str) -> Peers:
-        return Peers(name, self.internal_secret, {}, apps=self.app)
+        return Peers(name, self.internal_secret, {}, apps=self.app, clock=self.time)
 
     def app(self, name: str) -> Flask:
         """The app of a service, made when first asked for."""

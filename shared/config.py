@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from environs import Env, EnvError, ValidationError
 
-from shared.clock import Clock, clock_from_environment
+from shared.clock import Clock, DatabaseClock, clock_from_environment
 
 SERVICES = ("identity", "ledger", "billing", "payments", "banking", "notifications")
 
@@ -38,7 +39,18 @@ class Settings:
     """Begins the name of every exchange and queue, so that installations can share a broker."""
     pool_size: int = 5
     max_body_bytes: int = 4 * 1024 * 1024
-    clock: Clock = field(default_factory=Clock, repr=False)
+    moved_clock: Clock | None = field(default=None, repr=False)
+    """Of a scenario that travels to month end."""
+
+    @cached_property
+    def time(self) -> DatabaseClock:
+        """Real seconds, for tokens: the database's clock, whatever a scenario or the machine says."""
+        return DatabaseClock(self.log_database_url)
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of business."""
+        return self.moved_clock or self.time
 
 
 def settings_from_environment(service: str, process: str) -> Settings:
@@ -89,7 +101,7 @@ def settings_from_environment(service: str, process: str) -> Settings:
         bus_prefix=prefix,
         pool_size=pool_size,
         max_body_bytes=max_body,
-        clock=clock_from_environment(),
+        moved_clock=clock_from_environment(),
     )
 
 

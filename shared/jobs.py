@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -21,12 +21,13 @@ from shared.telemetry import log
 LONGEST_DELAY_S = 3600
 
 
-def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], run_after: datetime | None = None) -> None:
-    """Adds a job in this transaction. A job of the same kind and key that is known already stays as it is."""
+def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], delay: timedelta = timedelta(0)) -> None:
+    """Adds a job in this transaction, to be run after `delay` by the database's clock. A job of the same kind and key that is
+    known already stays as it is."""
     ctx.session.exec_driver_sql(
         "insert into app.job (company_id, id, kind, key, payload, run_after) "
-        "values (%s, %s, %s, %s, %s::jsonb, coalesce(%s, now())) on conflict on constraint job_once do nothing",
-        (ctx.company_id, new_id("job"), kind, key, encode(payload).decode(), run_after),
+        "values (%s, %s, %s, %s, %s::jsonb, now() + %s) on conflict on constraint job_once do nothing",
+        (ctx.company_id, new_id("job"), kind, key, encode(payload).decode(), delay),
     )
 
 

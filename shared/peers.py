@@ -5,30 +5,32 @@ Used for keys, for pages of a log and for proofs; business never calls from serv
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 import httpx
 import jwt
 
+from shared.clock import Clock
 from shared.errors import LogForked
+from shared.tokens import claims_of
 
 INTERNAL_AUDIENCE = "duebook-internal"
 INTERNAL_LIFE_S = 60
 
 
-def internal_token(service: str, secret: str) -> str:
+def internal_token(service: str, secret: str, at: datetime) -> str:
     """A short-lived token by which `service` shows another that it belongs to the same installation."""
-    now = int(time.time())
+    now = int(at.timestamp())
     claims = {"sub": f"service:{service}", "aud": INTERNAL_AUDIENCE, "iat": now, "exp": now + INTERNAL_LIFE_S}
     return jwt.encode(claims, secret, algorithm="HS256")
 
 
-def internal_caller(token: str, secret: str) -> str | None:
+def internal_caller(token: str, secret: str, at: datetime) -> str | None:
     """The service that holds this token, None where it is not good."""
     try:
-        return str(jwt.decode(token, secret, algorithms=["HS256"], audience=INTERNAL_AUDIENCE, leeway=30)["sub"])
+        return str(claims_of(token, secret, "HS256", at, audience=INTERNAL_AUDIENCE)["sub"])
     except jwt.InvalidTokenError:
         return None
 
@@ -40,8 +42,15 @@ class PeerUnreachable(Exception):
 class Peers:
     """Clients of the other services, one each, made when first asked for."""
 
-    def __init__(self, service: str, secret: str, urls: Mapping[str, str], apps: Callable[[str], Any] | None = None):
-        self.service, self.secret, self.urls, self.apps = service, secret, urls, apps
+    def __init__(
+        self,
+        service: str,
+        secret: str,
+        urls: Mapping[str, str],
+        apps: Callable[[str], Any] | None = None,
+        clock: Clock | None = None,
+    ):
+        self.service, self.secret, self.urls, self.apps, self.clock = service, secret, urls, apps, clock or Clock()
         self._clients: dict[str, httpx.Client] = {}
 
     def client(self, peer: str) -> httpx.Client:
@@ -59,9 +68,8 @@ class Peers:
     def get(self, peer: str, path: str, **params: Any) -> httpx.Response:
         """Asks a peer's internal endpoint. Raises PeerUnreachable."""
         try:
-            answer = self.client(peer).get(
-                path, params=params, headers={"Authorization": f"Bearer {internal_token(self.service, self.secret)}"}
-            )
+            token = internal_token(self.service, self.secret, self.clock.now())
+            answer = self.client(peer).get(path, params=params, headers={"Authorization": f"Bearer {token}"})
         except httpx.HTTPError as error:
             raise PeerUnreachable(f"{peer} does not answer: {error!r}") from error
         if answer.status_code >= 500 or answer.status_code in (401, 403, 429):

@@ -11,9 +11,8 @@ from services.identity.handlers import handlers
 from services.identity.people.api import routes as people
 from services.identity.roles.api import routes as roles
 from services.identity.signing_keys.api import routes as signing_keys
-from services.identity.signing_keys.usecases import published_keys
+from services.identity.signing_keys.usecases import keys_to_publish
 from services.identity.tokens.api import routes as tokens
-from shared.clock import Clock
 from shared.config import Settings
 from shared.http.app import make_app
 from shared.peers import Peers
@@ -25,7 +24,7 @@ SERVICE = Service(
     handlers=handlers,
     routes=(companies, people, roles, api_keys, tokens, signing_keys),
     timers=(timers.keep_keys,),
-    own_keys=lambda session: {"keys": published_keys(session, Clock().now())},
+    own_keys=lambda session: {"keys": keys_to_publish(session)},
     description="Companies, people, roles, API keys and the tokens that every service checks by itself.",
 )
 

@@ -12,14 +12,15 @@ from typing import Any
 import jwt
 from flask import request
 
+from shared.clock import Clock
 from shared.contracts import Origin
 from shared.errors import Forbidden, Unauthenticated, Unavailable
 from shared.ids import is_id
+from shared.tokens import LEEWAY_S, claims_of
 
 ISSUER = "duebook-identity"
 AUDIENCE = "duebook"
 TOKEN_LIFE_S = 300
-LEEWAY_S = 30
 KEYS_KEPT_S = 300
 QUIET_S = 2.0
 """How long keys are not fetched again, whatever the last answer was: forged tokens shall not make identity busy."""
@@ -66,8 +67,8 @@ class TokenChecker:
     A good token is never answered 401 because its key is new: it is checked with the new key, or told to come again.
     """
 
-    def __init__(self, fetch_keys: Callable[[], dict[str, Any]]):
-        self.fetch_keys = fetch_keys
+    def __init__(self, fetch_keys: Callable[[], dict[str, Any]], clock: Clock):
+        self.fetch_keys, self.clock = fetch_keys, clock
         self.keys: dict[str, Any] = {}
         self.fetched_at = self.asked_at = -KEYS_KEPT_S * 2.0
         self.lock = Lock()
@@ -122,12 +123,13 @@ class TokenChecker:
 
     def check(self, token: str) -> Principal:
         """The principal of a good token. Raises Unauthenticated, KeysUnavailable."""
+        now = self.clock.now()
         known = self.remembered.get(token)
-        if known is not None and known.expires_at > time.time() - LEEWAY_S:
+        if known is not None and known.expires_at > now.timestamp() - LEEWAY_S:
             return known
         try:
             key_id = jwt.get_unverified_header(token).get("kid", "")
-            claims = jwt.decode(token, self.key(key_id), algorithms=["EdDSA"], audience=AUDIENCE, issuer=ISSUER, leeway=LEEWAY_S)
+            claims = claims_of(token, self.key(key_id), "EdDSA", now, audience=AUDIENCE, issuer=ISSUER)
             principal = Principal(
                 id=str(claims["sub"]),
                 company_id=int(claims["cid"]),

@@ -33,7 +33,7 @@ class LogIsShorter(Conflict):
 @internal.before_request
 def only_services() -> None:
     state = current_app.extensions["duebook"]
-    if internal_caller(bearer_token(), state.settings.internal_secret) is None:
+    if internal_caller(bearer_token(), state.settings.internal_secret, state.settings.time.now()) is None:
         raise Unauthenticated("this is for the services of the installation")
 
 

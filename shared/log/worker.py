@@ -38,7 +38,7 @@ class Worker:
     def __init__(self, service: Service, settings: Settings, peers: Peers | None = None):
         self.service, self.settings = service, settings
         self.database = Database(settings)
-        self.peers = peers or Peers(service.name, settings.internal_secret, settings.peers)
+        self.peers = peers or Peers(service.name, settings.internal_secret, settings.peers, clock=settings.time)
         self.metrics = Metrics()
         self.waker = Waker(self.database.log)
         self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock, self.waker.call)

@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import OKPAlgorithm
 
+from shared.clock import Clock
 from shared.errors import Refusal, Unauthenticated
 from shared.http.auth import AUDIENCE, ISSUER, KEYS_KEPT_S, KeysUnavailable, TokenChecker
 from shared.ids import new_id
@@ -30,7 +31,7 @@ class Identity:
 
     def __post_init__(self) -> None:
         self.answers.set()
-        self.checker = TokenChecker(self.keys)
+        self.checker = TokenChecker(self.keys, Clock())
 
     def new_key(self, *, published: bool = True) -> str:
         key_id = new_id("key")

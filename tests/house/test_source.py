@@ -13,6 +13,8 @@ from tests.house.code import HERE, ROOT, assembly, calls, files, imports, name_o
 SERVICE_FILES = files("services")
 CODE = [*files("shared"), *SERVICE_FILES]
 SECONDS = {
+    "shared/clock.py": "pauses",
+    "shared/tokens.py": "instants of tokens",
     "services/ledger/proofs/usecases.py": "deadline",
     "shared/db.py": "timeouts",
     "shared/http/app.py": "duration of a request",
@@ -34,12 +36,11 @@ CLOCKS = {
     "shared/ids.py": "the part of an id that sorts by time",
     "shared/http/app.py": "duration of a request",
     "shared/http/attempts.py": "deadline",
-    "shared/http/auth.py": "tokens are about real seconds",
+    "shared/http/auth.py": "how old the keys are",
     "shared/http/waiting.py": "deadline",
     "shared/log/bus.py": "heartbeats",
     "shared/log/relay.py": "age of the oldest event that waits",
     "shared/log/worker.py": "polls",
-    "shared/peers.py": "tokens are about real seconds",
 }
 """Files that may ask the machine for the time."""
 PRINTS = {"services/run.py": "says before there is a log why a process does not start"}

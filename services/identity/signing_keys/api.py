@@ -7,7 +7,6 @@ from typing import Any
 from marshmallow import fields
 
 from services.identity.signing_keys import usecases
-from shared.clock import Clock
 from shared.http.edge import Routes, ctx
 from shared.http.schemas import Out
 
@@ -22,6 +21,5 @@ class ReplacedOut(Out):
 @routes.response(200, ReplacedOut)
 def replace_all_keys() -> dict[str, Any]:
     """Replace every signing key at once; all tokens end within five minutes"""
-    now = Clock().now()
-    usecases.replace_all_keys(ctx().session, now)
-    return {"keys": usecases.published_keys(ctx().session, now)}
+    usecases.replace_all_keys(ctx().session)
+    return {"keys": usecases.keys_to_publish(ctx().session)}

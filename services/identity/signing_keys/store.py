@@ -33,6 +33,12 @@ class SigningKey:
     private_pem: str
 
 
+def now(session: Connection) -> datetime:
+    """The database's clock, which all replicas share."""
+    instant: datetime = session.exec_driver_sql("select clock_timestamp()").scalar_one()
+    return instant
+
+
 def signing_key(session: Connection, now: datetime) -> SigningKey | None:
     """The newest key that signs now."""
     row = session.exec_driver_sql(

@@ -19,6 +19,11 @@ PUBLISHED_AFTER = timedelta(days=1)
 """Longer than a token lives and than services keep the keys they fetched."""
 
 
+def keys_to_publish(session: Connection) -> list[dict[str, Any]]:
+    """The keys that are published at this moment."""
+    return published_keys(session, store.now(session))
+
+
 def signing_key(session: Connection, now: datetime) -> store.SigningKey:
     """The key that signs now. Where there is none (a new installation), one is made that signs at once."""
     found = store.signing_key(session, now)
@@ -47,11 +52,12 @@ def rotate_ahead(session: Connection, now: datetime) -> None:
     store.remove_unpublished(session, now)
 
 
-def replace_all_keys(session: Connection, now: datetime) -> None:
+def replace_all_keys(session: Connection) -> None:
     """For a private key that got into wrong hands: tokens of every key there was are refused within five minutes, which
     is how long services keep the keys they fetched."""
     store.one_rotation_at_a_time(session)
     store.remove_all(session)
+    now = store.now(session)
     _add_key(session, now, now)
 
 

@@ -7,9 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from services.identity.people.api import email_field, password_field
-from services.identity.signing_keys.usecases import published_keys
+from services.identity.signing_keys.usecases import keys_to_publish
 from services.identity.tokens import usecases
-from shared.clock import Clock
 from shared.http.edge import Routes, ctx
 from shared.http.schemas import In, Out
 
@@ -50,4 +49,4 @@ def sign_in(body: dict[str, Any]) -> usecases.Minted:
 @routes.response(200, JwksOut)
 def jwks() -> dict[str, Any]:
     """The public keys that tokens are checked with"""
-    return {"keys": published_keys(ctx().session, Clock().now())}
+    return {"keys": keys_to_publish(ctx().session)}

@@ -18,7 +18,6 @@ from typing import Any
 from services.ledger.periods import domain, store
 from services.ledger.proofs.domain import State
 from services.ledger.proofs.usecases import prove
-from shared.clock import Clock
 from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.ledger import PeriodCloseCancelled, PeriodClosed, PeriodClosing
@@ -118,6 +117,6 @@ def _cancel(ctx: Context, close: Any, reason: str) -> None:
 
 
 def _look_later(ctx: Context, close_id: str, looks: int) -> None:
-    # jobs run by the machine's clock; a moved clock decides only whether the closing has expired
-    look_at = Clock().now() + timedelta(seconds=domain.delay_s(looks))
-    enqueue(ctx, LOOK, f"{close_id} {looks}", {"close_id": close_id, "looks": looks}, look_at)
+    # jobs run by the database's clock; a moved clock decides only whether the closing has expired
+    delay = timedelta(seconds=domain.delay_s(looks))
+    enqueue(ctx, LOOK, f"{close_id} {looks}", {"close_id": close_id, "looks": looks}, delay)
