@@ -166,6 +166,10 @@ begin
     return null;
 end $$;
 
+-- Who asked for the retry of parked events. What the services ask of themselves is in their logs.
+create trigger asked_for after insert on app.job for each row when (new.kind = 'retry-parked')
+    execute function audit.record_change('id');
+
 create function audit.refuse_change() returns trigger language plpgsql as $$
 begin
     raise exception '%.% is append-only', tg_table_schema, tg_table_name using errcode = 'restrict_violation';

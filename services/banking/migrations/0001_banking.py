@@ -132,7 +132,7 @@ def upgrade() -> None:
         worker="select, insert",
         audited_by="id",
     )
-    protect("app.deposit_group", api="select, insert", worker="select, insert", append_only=True)
+    protect("app.deposit_group", api="select, insert", worker="select, insert", append_only=True, audited_by="id")
     protect("app.deposit", api="select, insert", worker="select", append_only=True)
     protect("app.deposit_item", api="select, insert", worker="select", append_only=True)
     protect("app.deposit_void", api="select, insert", worker="select", append_only=True)

@@ -105,6 +105,27 @@ create function app.withdrawn_at(before timestamptz) returns timestamptz
     select greatest(date_trunc('second', clock_timestamp()), before) + interval '1 second' $$;
 """
 
+REPLACEMENT = """
+-- Replaces every signing key by a new one and leaves one entry in the audit trail, of the installation (company 0): which keys,
+-- and never what is private of them.
+create function app.replace_signing_keys(key_id text, private_pem text, public_jwk jsonb, now timestamptz,
+        signs_until timestamptz, published_until timestamptz) returns void
+    language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    replaced jsonb;
+begin
+    with gone as (delete from app.signing_key k returning k.key_id)
+    select coalesce(jsonb_agg(gone.key_id order by gone.key_id), '[]') into replaced from gone;
+    insert into app.signing_key (key_id, private_pem, public_jwk, created_at, signs_from, signs_until, published_until)
+    values (key_id, private_pem, public_jwk, now, now, signs_until, published_until);
+    insert into audit.change (company_id, table_name, row_key, action, before, after, actor, address, correlation_id)
+    values (0, 'app.signing_key', key_id, 'replace', jsonb_build_object('keys', replaced),
+            jsonb_build_object('keys', jsonb_build_array(key_id)),
+            coalesce(current_setting('app.actor', true), ''), coalesce(current_setting('app.address', true), ''),
+            coalesce(current_setting('app.correlation_id', true), ''));
+end $$;
+"""
+
 SIGN_IN_FUNCTIONS = (
     "person_to_sign_in(text)",
     "api_key_to_exchange(text)",
@@ -126,12 +147,13 @@ def upgrade() -> None:
     # only api_key_to_exchange reads it, as the owner
     protect("app.api_key_secret", api="insert", worker="")
     # the api signs; the worker makes the next key ahead of time and removes old ones, without ever reading a private key
-    op.execute(f"grant select, insert, delete on app.signing_key to {names['api']}")
+    op.execute(f"grant select, insert on app.signing_key to {names['api']}")
     told = "key_id, created_at, signs_from, signs_until, published_until"
     op.execute(f"grant select ({told}), insert, delete on app.signing_key to {names['worker']}")
     op.execute(f"grant select, insert, delete on app.failed_sign_in to {names['api']}")
     op.execute(f"grant select, delete on app.failed_sign_in to {names['worker']}")
     op.execute(SIGN_IN)
-    for function in SIGN_IN_FUNCTIONS:
+    op.execute(REPLACEMENT)
+    for function in (*SIGN_IN_FUNCTIONS, "replace_signing_keys"):
         op.execute(f"revoke execute on function app.{function} from public")
         op.execute(f"grant execute on function app.{function} to {names['api']}")

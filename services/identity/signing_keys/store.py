@@ -87,5 +87,11 @@ def remove_unpublished(session: Connection, now: datetime) -> None:
     session.exec_driver_sql("delete from app.signing_key where published_until <= %s", (now,))
 
 
-def remove_all(session: Connection) -> None:
-    session.exec_driver_sql("delete from app.signing_key")
+def replace_all(
+    session: Connection, key: SigningKey, jwk: dict[str, Any], now: datetime, signs_until: datetime, published_until: datetime
+) -> None:
+    """Removes every key, adds this one, and leaves an entry in the audit trail."""
+    session.exec_driver_sql(
+        "select app.replace_signing_keys(%s, %s, %s::jsonb, %s, %s, %s)",
+        (key.key_id, key.private_pem, encode(jwk).decode(), now, signs_until, published_until),
+    )

@@ -56,9 +56,9 @@ def replace_all_keys(session: Connection) -> None:
     """For a private key that got into wrong hands: tokens of every key there was are refused within five minutes, which
     is how long services keep the keys they fetched."""
     store.one_rotation_at_a_time(session)
-    store.remove_all(session)
+    key, public = _new_key()
     now = store.now(session)
-    _add_key(session, now, now)
+    store.replace_all(session, key, public, now, now + SIGNS_FOR, now + SIGNS_FOR + PUBLISHED_AFTER)
 
 
 def _next_is_due(session: Connection, now: datetime) -> bool:
@@ -67,13 +67,18 @@ def _next_is_due(session: Connection, now: datetime) -> bool:
 
 
 def _add_key(session: Connection, now: datetime, signs_from: datetime) -> store.SigningKey:
+    key, public = _new_key()
+    until = signs_from + SIGNS_FOR
+    store.add(session, key, public, now, signs_from, until, until + PUBLISHED_AFTER)
+    return key
+
+
+def _new_key() -> tuple[store.SigningKey, dict[str, Any]]:
+    """A new key, and what is published of it."""
     private = Ed25519PrivateKey.generate()
     pem = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ).decode()
     key = store.SigningKey(new_id("key"), pem)
     public: dict[str, Any] = OKPAlgorithm.to_jwk(private.public_key(), as_dict=True)
-    public |= {"kid": key.key_id, "use": "sig", "alg": "EdDSA"}
-    until = signs_from + SIGNS_FOR
-    store.add(session, key, public, now, signs_from, until, until + PUBLISHED_AFTER)
-    return key
+    return key, public | {"kid": key.key_id, "use": "sig", "alg": "EdDSA"}
