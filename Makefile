@@ -1,13 +1,13 @@
 # The one door to every task; `make` alone lists them. Nothing is installed outside this folder.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run test lint docs bench up clean
+.PHONY: help setup setup-test run test lint docs bench sim torture torture-long up clean
 
 DUEBOOK_PORT ?= 8080
 ARGS ?=
 BIN := .venv/bin
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-6s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s  %s\n", $$1, $$2 }' Makefile
 
 setup: ## prepare .venv; PYTHON=... names the interpreter
 	@sh deploy/setup.sh
@@ -34,6 +34,15 @@ docs: setup-test ## write the generated pages anew: OpenAPI, events, problems, p
 
 bench: setup-test ## measure against the targets
 	@$(BIN)/python -m bench $(ARGS)
+
+sim: setup-test ## ten thousand seeded runs of the whole system in one process; ARGS="--seed 7" replays one
+	@$(BIN)/python -m tests.simulation --seeds 10000 --processes 2 $(ARGS)
+
+torture: setup-test ## break real processes under load for about four minutes; ARGS="--seed 7" repeats a plan
+	@$(BIN)/python -m tests.torture $(ARGS)
+
+torture-long: setup-test ## the same with 50,000 operations and 201 faults over three seeds, in about an hour
+	@$(BIN)/python -m tests.torture long $(ARGS)
 
 up: ## run every service in its own container, with RabbitMQ
 	@python3 deploy/make_secrets.py

@@ -35,13 +35,15 @@ def free_ports(how_many: int) -> list[int]:
 
 @dataclass
 class Cluster:
-    """`replicas` of each API and of each worker. Processes are named `api billing 0`, `worker ledger 1`, …"""
+    """`replicas` of each API and, unless `workers` says otherwise, of each worker. Processes are named `api billing 0`,
+    `worker ledger 1`, …"""
 
     urls: Mapping[str, Mapping[str, str]]
     broker_url: str
     prefix: str
     folder: Path
     replicas: int = 1
+    workers: int | None = None
     services: Sequence[str] = SERVICES
     environment: Mapping[str, str] = field(default_factory=dict)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -54,9 +56,7 @@ class Cluster:
 
     def start(self) -> None:
         for name in self.services:
-            for replica in range(self.replicas):
-                self.launch("api", name, replica)
-                self.launch("worker", name, replica)
+            self.launch_all(name)
         self.await_ready(self.services)
 
     def await_ready(self, services: Sequence[str], patience_s: float = START_S) -> None:
@@ -67,6 +67,13 @@ class Cluster:
                 while not self._ready(port):
                     assert time.monotonic() < deadline, f"{name} did not get ready: {self.log_of(f'api {name} 0')}"
                     time.sleep(0.1)
+
+    def launch_all(self, name: str, **more: str) -> None:
+        """Every process of a service that does not run already."""
+        for process, replicas in (("api", self.replicas), ("worker", self.workers or self.replicas)):
+            for replica in range(replicas):
+                if f"{process} {name} {replica}" not in self.processes:
+                    self.launch(process, name, replica, **more)
 
     def _ready(self, port: int) -> bool:
         with contextlib.suppress(httpx.HTTPError):
@@ -84,7 +91,7 @@ class Cluster:
             "DUEBOOK_INTERNAL_SECRET": SECRET,
             "DUEBOOK_POOL_SIZE": "2",
             "DUEBOOK_PEERS": ",".join(f"{peer}=http://127.0.0.1:{self.ports[peer][0]}" for peer in SERVICES),
-            "DUEBOOK_BIND": f"127.0.0.1:{self.ports[name][replica]}",
+            "DUEBOOK_BIND": f"127.0.0.1:{self.ports[name][replica % self.replicas]}",
             "DUEBOOK_WEB_WORKERS": "1",
             "DUEBOOK_METRICS_PORT": "0",
         }

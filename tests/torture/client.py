@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import httpx
+from sqlalchemy.exc import DBAPIError
 
 from tests.rig.history import Attempt
 
@@ -30,7 +31,10 @@ class Tokens:
     def get(self, anew: bool = False) -> str:
         with self.lock:
             if anew or time.monotonic() > self.until:
-                self.token, self.until = self.make(), time.monotonic() + TOKEN_S
+                try:
+                    self.token, self.until = self.make(), time.monotonic() + TOKEN_S
+                except DBAPIError:  # while the database is away the old one has to do
+                    self.until = time.monotonic() + PAUSE_S
             return self.token
 
 

@@ -1,0 +1,111 @@
+"""Breaks real processes under load, by a plan, and proves that nothing was lost or done twice.
+
+    python -m tests.torture                 one run: 2,000 operations, 12 faults
+    python -m tests.torture long            three seeds: 50,000 operations and 201 faults together
+    python -m tests.torture plan --seed 7   what a seed would do
+    python -m tests.torture table           kinds of faults, and their rows of the fault matrix
+
+Exit code 1 after a breach, with everything kept; 2 where the machine lacks something.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.torture.faults import KINDS, CrashPoint, lacks
+from tests.torture.plan import Plan, plan
+from tests.torture.rig import Rig
+from tests.torture.run import Run, story_of
+from tests.torture.servers import missing
+
+SHORT, LONG, SEEDS = (2000, 12), (16_700, 67), 3
+RATE, LONG_RATE = 16.0, 20.0
+SLOW = {"stop-consumer", "black-hole"}
+"""Take as long as several others; the short run leaves them to the long one."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    asked = _parser().parse_args(arguments)
+    if asked.what == "table":
+        for kind, made in KINDS.items():
+            row = getattr(made, "row", None) or ", ".join(sorted({where[0] for where in CrashPoint.WHERE}))
+            print(f"{kind:16} row {row:10} {(made.__doc__ or '').splitlines()[0]}")
+        return 0
+    if (reason := missing()) is not None and asked.what != "plan":
+        print(f"the torture needs servers of its own: {reason}", file=sys.stderr)
+        return 2
+    made = _plans(asked)
+    if asked.what == "plan":
+        print(*made, sep="\n")
+        return 0
+    return max(_run(each, asked) for each in made)
+
+
+def _plans(asked: argparse.Namespace) -> list[Plan]:
+    operations, faults = LONG if asked.what == "long" else SHORT
+    kinds = asked.only.split(",") if asked.only else [kind for kind in KINDS if asked.what == "long" or kind not in SLOW]
+    for kind in list(kinds):
+        if (reason := lacks(kind)) is not None:
+            print(f"without {kind}: {reason}")
+            kinds.remove(kind)
+    first = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
+    seeds = range(first, first + (SEEDS if asked.what == "long" else 1))
+    return [
+        plan(seed, asked.operations or operations, asked.faults if asked.faults is not None else faults, kinds) for seed in seeds
+    ]
+
+
+def _run(made: Plan, asked: argparse.Namespace) -> int:
+    print(made, flush=True)
+    folder = Path(tempfile.mkdtemp(prefix="duebook-torture-", dir=asked.folder))
+    folder.chmod(0o711)
+    rig, run, failure = Rig(folder / "run"), None, None
+    began = time.monotonic()
+    try:
+        rig.start()
+        rig.open_books()
+        print(f"two companies over six services, two workers each, after {time.monotonic() - began:.0f} s", flush=True)
+        run = Run(rig, made, asked.rate or (LONG_RATE if asked.what == "long" else RATE))
+        run.go()
+    except BaseException as error:  # noqa: BLE001 - told below, with all that is kept
+        failure = error
+    passed = False
+    if run is not None:
+        lines, passed = run.summary()
+        print(*lines, sep="\n")
+        if asked.results:
+            with Path(asked.results).open("a") as file:
+                file.writelines(json.dumps(line) + "\n" for line in run.results(0 if failure is None else 1))
+    keep = asked.keep or isinstance(failure, Exception)
+    if keep and failure is not None:
+        print(*story_of(failure, rig, folder), sep="\n")
+    rig.stop(keep)
+    print(f"seed {made.seed}: {'passed' if passed and failure is None else 'FAILED'}", flush=True)
+    if isinstance(failure, KeyboardInterrupt):
+        raise failure
+    return 0 if passed and failure is None else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m tests.torture", description="Real processes under load, broken by a plan.")
+    parser.add_argument("what", nargs="?", default="run", choices=("run", "long", "plan", "table"))
+    parser.add_argument("--seed", type=int, help="of the plan and the load; any by default")
+    parser.add_argument("--operations", type=int)
+    parser.add_argument("--faults", type=int)
+    parser.add_argument("--rate", type=float, help="operations a second, at most")
+    parser.add_argument("--only", help=f"kinds, separated by commas: {', '.join(KINDS)}")
+    parser.add_argument("--keep", action="store_true", help="keep folder and databases also after a good end")
+    parser.add_argument("--folder", help="where the run's folder is made")
+    parser.add_argument("--results", help="a file that takes a line of JSON for each row that was met")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
