@@ -20,7 +20,13 @@ class DecimalText(fields.Decimal):
     def __init__(
         self, *, places: int = 6, least: str | None = None, above: str | None = None, most: str = "999999999999", **options: Any
     ):
-        super().__init__(as_string=True, **{**options, "metadata": {"format": "decimal", **options.get("metadata", {})}})
+        documented = {
+            "type": ["string", "integer"],
+            "format": "decimal",
+            "pattern": _DECIMAL.pattern,
+            **options.get("metadata", {}),
+        }
+        super().__init__(as_string=True, **{**options, "metadata": documented})
         self.most_places = places
         self.least = None if least is None else Decimal(least)
         self.above = None if above is None else Decimal(above)

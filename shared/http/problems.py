@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from flask import Flask, Response, g, request
-from marshmallow import fields
+from marshmallow import INCLUDE, fields
 from sqlalchemy.exc import DBAPIError
 from werkzeug.exceptions import HTTPException
 
@@ -47,6 +47,11 @@ class InternalError(Refusal):
 
 
 class FaultOut(Out):
+    """A fault, too, may carry more facts by name."""
+
+    class Meta:
+        unknown = INCLUDE
+
     pointer = fields.String(required=True, metadata={"description": "JSON pointer (RFC 6901) into the body"})
     detail = fields.String(required=True)
     type = fields.String(required=True)
@@ -55,6 +60,9 @@ class FaultOut(Out):
 
 class ProblemOut(Out):
     """RFC 9457; a problem may carry more facts by name."""
+
+    class Meta:
+        unknown = INCLUDE
 
     type = fields.String(required=True, metadata={"description": "/problems/ and the problem's code"})
     title = fields.String(required=True)

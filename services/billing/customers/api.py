@@ -83,6 +83,7 @@ def list_customers(query: dict[str, Any]) -> Any:
 @routes.post("/customers", permission="billing.customer.write")
 @routes.arguments(CustomerIn)
 @routes.response(201, CustomerOut)
+@routes.alt_response(200, schema=CustomerOut, description="the customer that was made under this id before", success=True)
 def create_customer(body: dict[str, Any]) -> Any:
     """Add a customer"""
     made, new = usecases.create_customer(ctx(), body)

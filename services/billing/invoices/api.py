@@ -160,6 +160,7 @@ def list_invoices(query: dict[str, Any]) -> Any:
 @routes.post("/invoices", permission="billing.invoice.create", money=True)
 @routes.arguments(InvoiceIn())  # an instance: a class is made into one again for every request
 @routes.response(201, InvoiceOut)
+@routes.alt_response(200, schema=InvoiceOut, description="the invoice that was made under this id before", success=True)
 def create_invoice(body: dict[str, Any]) -> Any:
     """Draft an invoice, or issue it at once"""
     if body["issue"]:

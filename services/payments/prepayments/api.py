@@ -159,6 +159,7 @@ def list_prepayment_applications(query: dict[str, Any]) -> dict[str, Any]:
 @routes.post("/prepayment-applications", permission="payments.prepayment.apply", money=True)
 @routes.arguments(PrepaymentApplicationIn())  # an instance: a class is made into one again for every request
 @routes.response(201, PrepaymentAppliedOut)
+@routes.alt_response(200, schema=PrepaymentAppliedOut, description="what was made under this id before", success=True)
 def apply_prepayments(body: dict[str, Any]) -> Any:
     """Apply a customer's prepayments to invoices, the oldest first where none is named"""
     asked = [asked_application(each) for each in body["applications"]]

@@ -180,6 +180,7 @@ def list_receipts(query: dict[str, Any]) -> dict[str, Any]:
 @routes.post("/receipts", permission="payments.receipt.post", money=True)
 @routes.arguments(ReceiptIn())  # an instance: a class is made into one again for every request
 @routes.response(201, ReceiptOut)
+@routes.alt_response(200, schema=ReceiptOut, description="the receipt that was made under this id before", success=True)
 def post_receipt(body: dict[str, Any]) -> Any:
     """Post a receipt: its lines set the money against invoices, prepayments and ledger accounts and sum to its amount"""
     asked_lines = tuple(asked_line(number, line) for number, line in enumerate(body.pop("lines")))
