@@ -1,0 +1,57 @@
+"""Books that the rows about business have to themselves: other tests leave events parked, which here would be breaches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from shared.clock import MovedClock
+from tests.integration.cluster import Cluster
+from tests.integration.faults.business import APPLICATION, Apis, Office
+from tests.product import House, build_databases, drop_databases, iso, random_prefix
+
+
+@pytest.fixture(scope="session")
+def books(admin_url: str) -> Iterator[House]:
+    """A house over databases of its own. Today is January 15, 2026."""
+    prefix = random_prefix()
+    clock = MovedClock.__new__(MovedClock)
+    clock.move_to(iso("2026-01-15"))
+    house = House(build_databases(admin_url, prefix), clock, admin_url)
+    yield house
+    house.close()
+    drop_databases(admin_url, prefix)
+
+
+@pytest.fixture
+def office(books: House) -> Iterator[Office]:
+    """The clerks of a new company."""
+    yield Office(books, books.company())
+    books.rest()
+
+
+@pytest.fixture(scope="module")
+def apis(books: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Apis]:
+    """API processes over the same databases, of identity from the start. They need no broker."""
+    patient = "-c lock_timeout=60s -c statement_timeout=60s"  # what waits for a lock shall wait until it is killed
+    environment = {"DUEBOOK_POOL_SIZE": "10", "PGAPPNAME": APPLICATION, "PGOPTIONS": patient}
+    folder = tmp_path_factory.mktemp("apis")
+    made = Apis(Cluster(books.assembly.urls, "memory://", "none", folder, services=(), environment=environment), books)
+    try:
+        made.start("identity")
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture
+def clerks(office: Office, apis: Apis) -> Callable[..., Office]:
+    """The office, over the processes of these services, each started if it does not run."""
+
+    def over(*names: str) -> Office:
+        apis.start(*(name for name in names if f"api {name} 0" not in apis.cluster.processes))
+        office.sender = apis.send
+        return office
+
+    return over
