@@ -36,7 +36,7 @@ where l.amount is distinct from r.amount
 UNLIKE_ITS_LINE = """
 select l.company_id, 'receipt ' || l.receipt_id || ' line ' || l.line || ' of ' || l.amount || ': ' ||
     coalesce('application ' || l.application_id, 'prepayment ' || l.prepayment_id) || ' is ' ||
-    coalesce(a.amount, p.amount)::text
+    coalesce(coalesce(a.amount, p.amount)::text, 'missing')
 from receipt_line l
 left join application a on a.company_id = l.company_id and a.id = l.application_id
 left join prepayment p on p.company_id = l.company_id and p.id = l.prepayment_id

@@ -11,6 +11,8 @@ from psycopg.rows import namedtuple_row
 
 from tests.rig.breach import Breach
 
+SCHEMAS = ("app", "copies", "log", "audit")
+
 
 class Event(NamedTuple):
     """An event as it stands in its producer's log; `seq` is None while it has no number."""
@@ -52,7 +54,7 @@ class Reading:
         for service in self.urls:
             self.moments[service] = self._open(service)
         for service in self.urls:
-            self.logs[service] = self._open(service)
+            self.logs[service] = self._open(service, "log")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -73,7 +75,7 @@ class Reading:
     def found(self, rule: str, service: str, query: str, **values: Any) -> Iterator[Breach]:
         """A breach for each row of a query that selects the company and what is wrong."""
         for company_id, what in self.moments[service].execute(query, values or None).fetchall():
-            yield Breach(rule, service, company_id, what)
+            yield Breach(rule, service, company_id, what if what is not None else f"a row that could not be named by {query}")
 
     def position(self, service: str, producer: str) -> int:
         """Up to where the service has taken the producer's log in."""
@@ -105,16 +107,16 @@ class Reading:
             if event.seq is not None and event.seq <= last and (producer, event.seq) not in self._parked[service]
         ]
 
-    def _open(self, service: str) -> psycopg.Connection[Any]:
+    def _open(self, service: str, *schemas: str) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self.urls[service]["owner"])
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("set jit = off")
-        connection.execute(";".join(self._views(connection)))
+        connection.execute(";".join(self._views(connection, schemas or SCHEMAS)))
         return connection
 
-    def _views(self, connection: psycopg.Connection[Any]) -> Iterator[str]:
+    def _views(self, connection: psycopg.Connection[Any], schemas: Sequence[str]) -> Iterator[str]:
         chosen = "" if self.companies is None else f" where company_id in ({', '.join(map(str, self.companies)) or 'null'})"
-        for table in company_tables(connection):
+        for table in company_tables(connection, schemas):
             yield f"create temp view {table.view} as select * from {table.schema}.{table.name}{chosen}"
 
 
@@ -137,9 +139,11 @@ class CompanyTable(NamedTuple):
         return f"copy_{self.name}" if self.schema == "copies" else self.name
 
 
-def company_tables(connection: psycopg.Connection[Any]) -> list[CompanyTable]:
+def company_tables(connection: psycopg.Connection[Any], schemas: Sequence[str]) -> list[CompanyTable]:
     rows = connection.execute(
-        "select table_schema, table_name from information_schema.columns "
-        "where column_name = 'company_id' and table_schema in ('app', 'copies', 'log', 'audit') order by 1, 2"
+        "select n.nspname, c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+        "join pg_attribute a on a.attrelid = c.oid and a.attname = 'company_id' "
+        "where c.relkind = 'r' and n.nspname = any(%s) order by 1, 2",
+        (list(schemas),),
     )
     return [CompanyTable(*row) for row in rows]
