@@ -120,6 +120,10 @@ class OwnRabbit:
         self.node = f"torture{secrets.token_hex(3)}@localhost"
         self.port, self.dist_port, self.epmd_port = free_ports(3)
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}//"
+        self.files = {
+            "enabled_plugins": "[].\n",
+            "rabbitmq.conf": "raft.wal_max_size_bytes = 33554432\nlog.file.level = warning\n",
+        }
         self.process: subprocess.Popen[bytes] | None = None
         self.epmd: subprocess.Popen[bytes] | None = None
 
@@ -150,8 +154,8 @@ class OwnRabbit:
         """Starts the node and waits until it lets us in."""
         if not self.folder.exists():
             self.folder.mkdir(mode=0o700, parents=True)
-            (self.folder / "enabled_plugins").write_text("[].\n")
-            (self.folder / "rabbitmq.conf").write_text("raft.wal_max_size_bytes = 33554432\nlog.file.level = warning\n")
+            for name, content in self.files.items():
+                (self.folder / name).write_text(content)
             if self.user is not None:
                 for path in (self.folder, *self.folder.iterdir()):
                     os.chown(path, self.user.pw_uid, self.user.pw_gid)
@@ -219,5 +223,5 @@ def database_of(url: str) -> str:
 def execute(url: str, query: str, *values: object) -> list[Any]:
     """Runs one statement by itself; its rows, if it has any."""
     with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        cursor = connection.execute(query, values)
+        cursor = connection.execute(query, values or None)
         return cursor.fetchall() if cursor.description else []
