@@ -3,34 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from shared.clock import MovedClock
 from shared.log import store
-from tests.product import Company, House, build_databases, drop_databases, iso, random_prefix
+from tests.product import Company, House, build_databases, drop_databases, random_prefix
 from tests.rig.story import tell
 
 
 @pytest.fixture(scope="session")
-def books(admin_url: str) -> Iterator[House]:
+def rig_house(admin_url: str) -> Iterator[House]:
     """A house over databases of its own."""
     prefix = random_prefix()
-    clock = MovedClock.__new__(MovedClock)
-    clock.move_to(iso("2026-01-15"))
-    made = House(build_databases(admin_url, prefix), clock, admin_url)
+    made = House(build_databases(admin_url, prefix), MovedClock(datetime(2026, 1, 15, 12, tzinfo=UTC)), admin_url)
     yield made
     made.close()
     drop_databases(admin_url, prefix)
 
 
+@pytest.fixture(scope="module")
+def books(rig_house: House) -> Iterator[House]:
+    """The same, its connections given back when a file of tests is done."""
+    yield rig_house
+    rig_house.rest()
+
+
 @pytest.fixture(scope="session")
-def told(books: House) -> tuple[Company, Company]:
+def told(rig_house: House) -> tuple[Company, Company]:
     """Two companies to which everything has happened, at rest."""
-    companies = books.company(), books.company(name="Linden Works")
+    companies = rig_house.company(), rig_house.company(name="Linden Works")
     for company in companies:
         tell(company)
-    settle(books)
+    settle(rig_house)
     return companies
 
 
