@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
 from shared.ids import new_id
-from tests.product import Company, House
+from shared.peers import internal_token
+from tests.product import SECRET, Company, House
 
 DAY = "2026-01-10"
 PASSWORD = "correct horse battery"
 HUNDRED = {"amount": 10_000, "currency": "USD"}
+
+
+def service_token() -> str:
+    """By which the services of the tests' installation know each other."""
+    return internal_token("ledger", SECRET, datetime.now(UTC))
 
 
 class Anew(Company):

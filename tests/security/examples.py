@@ -468,8 +468,6 @@ EXAMPLES: dict[str, list[Example]] = {
     "POST /api/banking/imports/deposits": [
         lambda b: Asked(body={"rows": [{"source": b.code(), "external_id": b.code(), **_deposit(b)}]})
     ],
-    "GET /api/billing/verification": [_list()],
-    "GET /api/payments/verification": [_list()],
     # notifications
     "GET /api/notifications/customers/<customer_id>/timeline": [_of(lambda b: {"customer_id": b.customer_id})],
 }
