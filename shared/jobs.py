@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from shared.clock import Clock
 from shared.context import Context
@@ -19,6 +19,7 @@ from shared.service import Job
 from shared.telemetry import log
 
 LONGEST_DELAY_S = 3600
+RETRY_S = 5
 
 
 def enqueue(ctx: Context, kind: str, key: str, payload: Mapping[str, Any], delay: timedelta = timedelta(0)) -> None:
@@ -45,7 +46,10 @@ def forget_old_keys(engine: Engine) -> int:
 
 
 def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None = None) -> int:
-    """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run."""
+    """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run.
+
+    One that fails is put off and holds up no other. Raises database errors that are not a job's own.
+    """
     done = 0
     while _run_one(engine, service, clock, kinds, peers):
         done += 1
@@ -53,45 +57,60 @@ def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job]
 
 
 def _run_one(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None) -> bool:
-    with engine.begin() as connection:
-        row = connection.exec_driver_sql(
-            "select company_id, id, kind, payload::text, attempts from app.job where done_at is null and run_after <= now() "
-            "and kind = any(%s) order by run_after limit 1 for update skip locked",
-            (list(kinds),),
-        ).one_or_none()
-        if row is None:
-            return False
-        enter_companies(connection, [row.company_id], f"service:{service}")
-        zone, currency = connection.exec_driver_sql(
-            "select time_zone, currency from copies.company where company_id = %s", (row.company_id,)
-        ).one()
-        ctx = Context(
-            session=connection,
-            clock=clock,
-            service=service,
-            company_id=row.company_id,
-            actor=f"service:{service}",
-            correlation_id=row.id,
-            time_zone=zone,
-            currency=currency,
-            peers=peers,
-        )
-        try:
-            with connection.begin_nested():
-                kinds[row.kind](ctx, msgspec.json.decode(row.payload))
-                ctx.write_stated()
-        except Exception as error:
-            if is_transient(error):
-                raise
-            log.error("job.failed", kind=row.kind, job=row.id, exc_info=error)
-            connection.exec_driver_sql(
-                "update app.job set attempts = attempts + 1, last_error = %s, run_after = now() + %s "
-                "where company_id = %s and id = %s",
-                (repr(error)[:2000], timedelta(seconds=min(LONGEST_DELAY_S, 5 * 2**row.attempts)), row.company_id, row.id),
-            )
-        else:
+    row = None
+    try:
+        with engine.begin() as connection:
+            row = connection.exec_driver_sql(
+                "select company_id, id, kind, payload::text, attempts from app.job where done_at is null and run_after <= now() "
+                "and kind = any(%s) order by run_after limit 1 for update skip locked",
+                (list(kinds),),
+            ).one_or_none()
+            if row is None:
+                return False
+            ctx = _context(connection, service, clock, row, peers)
+            kinds[row.kind](ctx, msgspec.json.decode(row.payload))
+            ctx.write_stated()
             connection.exec_driver_sql(
                 "update app.job set attempts = attempts + 1, done_at = now() where company_id = %s and id = %s",
                 (row.company_id, row.id),
             )
+    except Exception as error:
+        if row is None:
+            raise
+        _put_off(engine, row, error)
     return True
+
+
+def _context(connection: Connection, service: str, clock: Clock, row: Any, peers: Peers | None) -> Context:
+    enter_companies(connection, [row.company_id], f"service:{service}")
+    zone, currency = connection.exec_driver_sql(
+        "select time_zone, currency from copies.company where company_id = %s", (row.company_id,)
+    ).one()
+    return Context(
+        session=connection,
+        clock=clock,
+        service=service,
+        company_id=row.company_id,
+        actor=f"service:{service}",
+        correlation_id=row.id,
+        time_zone=zone,
+        currency=currency,
+        peers=peers,
+    )
+
+
+def _put_off(engine: Engine, row: Any, error: Exception) -> None:
+    """In a transaction of its own, since the job's may have gone down with its connection. What the database may do better at
+    the next attempt is tried again soon, whatever fails by itself less and less often."""
+    if is_transient(error):
+        delay_s, attempts = RETRY_S, 0
+        log.warning("job.retried", kind=row.kind, job=row.id, error=repr(error)[:200])
+    else:
+        delay_s, attempts = min(LONGEST_DELAY_S, 5 * 2 ** min(row.attempts, 20)), 1
+        log.error("job.failed", kind=row.kind, job=row.id, exc_info=error)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "update app.job set attempts = attempts + %s, last_error = %s, run_after = now() + %s "
+            "where company_id = %s and id = %s and done_at is null",
+            (attempts, repr(error)[:2000], timedelta(seconds=delay_s), row.company_id, row.id),
+        )
