@@ -35,7 +35,6 @@ from shared.ids import new_id
 from shared.log.bus import Bus, PagePublisher
 from shared.log.consumer import Taken
 from shared.log.relay import Relay
-from shared.telemetry import Metrics
 from tests.infrastructure import delete_from_broker
 
 SERVICES = ("identity", "ledger", "billing", "payments")
@@ -55,7 +54,7 @@ def measure(rounds: int = 7, pages: int = 20, seconds: float = 15) -> list[Compa
 
 def _throughput(at: Stand, rounds: int, pages: int) -> list[Comparison]:
     company = at.house.company().id
-    stated, arriving = PageProducer("billing", [company]), PageProducer("payments", [company])
+    stated, arriving = PageProducer("billing", [company]), PageProducer("billing", [company])
     with _published(at) as publish:
 
         def relay() -> float:
@@ -87,7 +86,7 @@ def _published(at: Stand) -> Iterator[Callable[[], int]]:
     queue.declare()
     queue.bind_to(exchange=bus.exchange("billing"), routing_key="")
     engine = at.house.databases["billing"].log
-    relay = Relay("billing", engine, at.broker.url, at.cluster.prefix, Metrics())
+    relay = Relay("billing", engine, at.broker.url, at.cluster.prefix)
 
     def publish() -> int:
         sent = 0

@@ -67,4 +67,7 @@ class Metrics:
             ["producer"],
             registry=self.registry,
         )
+        self.pages_dropped = Counter(
+            "duebook_pages_dropped", "Messages that could not be taken in as pages", registry=self.registry
+        )
         self.parked = Gauge("duebook_parked_events", "Events that wait for a person", registry=self.registry)

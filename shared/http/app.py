@@ -25,6 +25,7 @@ from shared.http.common import common_routes
 from shared.http.internal import internal
 from shared.http.waiting import Waiting
 from shared.ids import new_id
+from shared.log.measures import measure_log
 from shared.log.wake import Waker
 from shared.peers import Peers
 from shared.service import Service
@@ -169,4 +170,10 @@ def _health(app: Flask, state: State) -> None:
 
     @app.get("/metrics")
     def metrics() -> Response:
+        """This process's requests, and how long the service's log has waited to be sent, whoever should have sent it."""
+        try:
+            with state.database.log.connect() as connection:
+                measure_log(connection, state.metrics)
+        except Exception as error:  # noqa: BLE001 - the other figures are wanted then most
+            log.warning("log.unmeasured", error=repr(error)[:200])
         return Response(generate_latest(state.metrics.registry), mimetype="text/plain; version=0.0.4")

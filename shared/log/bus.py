@@ -6,8 +6,10 @@ is a page of the log and names all there is to know, so no message header is nee
 
 from __future__ import annotations
 
+import select
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -18,12 +20,23 @@ from kombu.message import Message
 from kombu.messaging import Consumer, Producer
 
 from shared.crash import crash_point
+from shared.telemetry import log
 
 CONFIRM_DEADLINE_S = 10.0
 PREFETCH_PAGES = 4
 QUEUE_PAGES = 10_000
 """Longest queue; the oldest page is dropped beyond it, since the log has it."""
 HEARTBEAT_S = 10
+ANSWER_S = 10.0
+"""No answer of the broker is waited for longer: one that hangs, or is behind a network that swallows everything, is lost."""
+CLOSE_S = 1.0
+SOCKET = {
+    socket.TCP_NODELAY: 1,
+    socket.TCP_USER_TIMEOUT: 10_000,
+    socket.TCP_KEEPIDLE: 10,
+    socket.TCP_KEEPINTVL: 3,
+    socket.TCP_KEEPCNT: 3,
+}
 CONTENT_TYPE, CONTENT_ENCODING = "application/vnd.duebook.page+json", "binary"
 
 
@@ -37,7 +50,10 @@ class Bus:
     def __init__(self, url: str, prefix: str, name: str):
         self.prefix = prefix
         self.is_amqp = url.startswith("amqp")
-        options: dict[str, Any] = {"client_properties": {"connection_name": name}} if self.is_amqp else {"polling_interval": 0.03}
+        options: dict[str, Any] = {"polling_interval": 0.03}
+        if self.is_amqp:
+            options = {"client_properties": {"connection_name": name}, "socket_settings": SOCKET}
+        self.socket: socket.socket | None = None
         self.connection = Connection(
             url, heartbeat=HEARTBEAT_S if self.is_amqp else 0, connect_timeout=5, transport_options=options
         )
@@ -49,6 +65,20 @@ class Bus:
             AttributeError,  # py-amqp raises it when the socket goes away under it
         )
         self._last_heartbeat = time.monotonic()
+
+    def connect(self) -> None:
+        self.connection.ensure_connection(max_retries=1, timeout=5)
+        if self.is_amqp:
+            self.socket = self.connection.connection.sock
+            self.socket.settimeout(ANSWER_S)
+
+    def more_waits(self) -> bool:
+        """Whether something has arrived that was not read yet."""
+        if self.socket is None:
+            return False
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(0))
 
     def exchange(self, producer: str) -> Exchange:
         return Exchange(f"{self.prefix}.{producer}", type="fanout", durable=True, delivery_mode="persistent")
@@ -74,9 +104,12 @@ class Bus:
 
     def close(self) -> None:
         try:
+            if self.socket is not None:
+                self.socket.settimeout(CLOSE_S)
             self.connection.release()
-        except Exception:  # noqa: BLE001 - a broken connection has nothing left to close
-            return
+        except Exception:  # noqa: BLE001 - a broken connection has nobody left to say goodbye to
+            with suppress(Exception):
+                self.connection.collect()
 
 
 class PagePublisher:
@@ -84,7 +117,7 @@ class PagePublisher:
 
     def __init__(self, bus: Bus, producer: str):
         self.bus = bus
-        bus.connection.ensure_connection(max_retries=1, timeout=5)
+        bus.connect()
         self.channel = bus.connection.channel()
         self.target = bus.exchange(producer)(self.channel)
         self.target.declare()
@@ -136,40 +169,65 @@ class PagePublisher:
 
 
 class PageReceiver:
-    """Gets pages from the service's queue; `on_page(body)` must have committed when it returns, then the page is acknowledged."""
+    """Gets pages from the service's queue, as many at once as wait, at most PREFETCH_PAGES.
 
-    def __init__(self, bus: Bus, service: str, follows: list[str], on_page: Callable[[bytes], None]):
-        self.bus = bus
-        self.on_page = on_page
-        bus.connection.ensure_connection(max_retries=1, timeout=5)
+    `on_pages` gets each with the producer by whose exchange it came. What it was given must have its effect, committed, when
+    it returns; then the pages are acknowledged.
+    """
+
+    def __init__(self, bus: Bus, service: str, follows: Sequence[str], on_pages: Callable[[list[tuple[str, bytes]]], None]):
+        self.bus, self.follows, self.on_pages = bus, follows, on_pages
+        bus.connect()
         self.channel = bus.connection.channel()
-        queue = bus.queue(service)(self.channel)
-        queue.declare()
-        for producer in follows:
-            _make_sure_of(bus, producer)
-            queue.bind_to(exchange=bus.exchange(producer)(self.channel), routing_key="")
+        self.queue = bus.queue(service)(self.channel)
+        self.all_bound = self.declare()
         self.arrived: list[Message] = []
         self.consumer = Consumer(
-            self.channel, [queue], on_message=self.arrived.append, prefetch_count=PREFETCH_PAGES, auto_declare=False
+            self.channel, [self.queue], on_message=self.arrived.append, prefetch_count=PREFETCH_PAGES, auto_declare=False
         )
         self.consumer.consume()
+
+    def declare(self) -> bool:
+        """Queue and bindings, as they must be; harmless where they are. A producer whose exchange cannot be had does not keep
+        the others from being bound. Returns whether all are."""
+        self.queue.declare()
+        self.all_bound = True
+        for producer in self.follows:
+            try:
+                _make_sure_of(self.bus, producer)
+                with self.bus.connection.channel() as channel:
+                    self.queue(channel).bind_to(exchange=self.bus.exchange(producer)(channel), routing_key="")
+            except self.bus.connection.channel_errors as error:
+                log.warning("producer.unbound", producer=producer, error=repr(error)[:200])
+                self.all_bound = False
+        return self.all_bound
 
     def receive(self, timeout_s: float) -> int:
         """Handles what arrives within `timeout_s`. Returns the number of pages handled."""
         with suppress(TimeoutError):
             self.bus.connection.drain_events(timeout=timeout_s)
+        while self.arrived and len(self.arrived) < PREFETCH_PAGES and self.bus.more_waits():
+            with suppress(TimeoutError):
+                self.bus.connection.drain_events(timeout=timeout_s)
         self.bus.heartbeat()
-        handled = 0
-        while self.arrived:
-            message = self.arrived.pop(0)
-            body = message.body
+        messages = self.arrived[:]
+        self.arrived.clear()
+        if messages:
             crash_point("log.worker.after_receive")
-            self.on_page(body.encode() if isinstance(body, str) else bytes(body))
+            self.on_pages([(self._producer(message), _body(message)) for message in messages])
+        for message in messages:
             # outside the handling: an acknowledgement that fails is a lost connection, and the page comes again
             message.ack()
             crash_point("log.worker.after_ack")
-            handled += 1
-        return handled
+        return len(messages)
+
+    def _producer(self, message: Message) -> str:
+        exchange: str = message.delivery_info["exchange"]
+        return exchange.removeprefix(f"{self.bus.prefix}.")
+
+
+def _body(message: Message) -> bytes:
+    return message.body.encode() if isinstance(message.body, str) else bytes(message.body)
 
 
 def _make_sure_of(bus: Bus, producer: str) -> None:

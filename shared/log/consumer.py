@@ -10,12 +10,13 @@ from sqlalchemy import Connection, Engine
 
 from shared.clock import Clock
 from shared.context import Context
-from shared.contracts import Envelope, Event, Page, decode, encode, page_decoder
+from shared.contracts import Envelope, Page, decode, encode
 from shared.crash import crash_point
 from shared.db import enter_companies, is_transient
 from shared.errors import LogForked
-from shared.log import store
+from shared.log import pages, store
 from shared.log.handlers import Handlers
+from shared.peers import PeerUnreachable
 from shared.telemetry import log
 
 Fetch = Callable[[str, int], bytes]
@@ -40,7 +41,6 @@ class Consumer:
         self.clock = clock
         self.after_stating = after_stating
         """Called after a commit in which handlers stated events of their own, so that the relay need not find them by itself."""
-        self.stated = False
 
     def context(self, connection: Connection) -> Context:
         return Context(
@@ -53,13 +53,14 @@ class Consumer:
         )
 
     def take(self, raw: bytes) -> Taken:
-        """One page, one transaction. Raises LogForked, and database or network errors (the page is then to be retried).
+        """One page, one transaction. Raises NoPage, LogForked, and database errors (the page is then to be retried).
 
         Any other failure of a handler parks its event, and later events of the same subject behind it.
         """
-        return self._take(page_decoder.decode(raw))
+        return self.take_page(pages.read(raw))
 
-    def _take(self, page: Page) -> Taken:
+    def take_page(self, page: Page) -> Taken:
+        """The same with a page that was read already, or several that were joined."""
         with self.engine.begin() as connection:
             store.take_turn(connection)
             position = store.lock_position(connection, page.producer)
@@ -69,92 +70,85 @@ class Consumer:
             if not fresh:
                 return Taken.NOTHING_NEW
             crash_point("log.worker.after_begin")
-            self._handle(connection, page.producer, fresh)
+            stated = self._handle(connection, page.producer, fresh)
             crash_point("log.worker.after_effect")
             last = fresh[-1]
             store.move_position(connection, page.producer, page.epoch, last.sequence, last.id)
             crash_point("log.worker.before_commit")
         crash_point("log.worker.after_commit")
-        self._call_the_relay()
+        if stated and self.after_stating is not None:
+            self.after_stating()
         return Taken.ALL
 
-    def _call_the_relay(self) -> None:
-        if self.stated and self.after_stating is not None:
-            self.after_stating()
-        self.stated = False
+    def _handle(self, connection: Connection, producer: str, envelopes: list[Envelope]) -> bool:
+        """Runs the handlers over the events. Returns whether they stated any of their own.
 
-    def _handle(self, connection: Connection, producer: str, envelopes: list[Envelope]) -> None:
+        Where all at once fail, each half is run by itself, and so on: one bad event among thousands is found in some steps,
+        and its neighbours keep the speed of a batch.
+        """
         wanted = [envelope for envelope in envelopes if envelope.type in self.handlers]
         if not wanted:
-            return
+            return False
         companies = sorted({envelope.company_id for envelope in wanted})
         enter_companies(connection, companies, f"service:{self.service}")
         blocked = store.blocked_subjects(connection)
-        if not blocked or not any((envelope.company_id, envelope.subject) in blocked for envelope in wanted):
+        stated, waiting = False, [wanted]
+        while waiting:
+            part = waiting.pop()
+            if blocked:
+                part = self._park_behind(connection, producer, part, blocked)
+            if not part:
+                continue
             try:
                 with connection.begin_nested():
-                    self._run(connection, [decode(envelope) for envelope in wanted])
-                return
+                    stated = self._run(connection, producer, part) or stated
             except Exception as error:
                 if is_transient(error):
                     raise
-                log.warning("page.failed", producer=producer, error=repr(error)[:500])
-        self._one_by_one(connection, producer, wanted, blocked)
-
-    def _run(self, connection: Connection, events: list[Event]) -> None:
-        ctx = self.context(connection)
-        self.handlers.apply(ctx, events)
-        self.stated = self.stated or bool(ctx.stated)
-        ctx.write_stated()
-
-    def _one_by_one(
-        self, connection: Connection, producer: str, envelopes: list[Envelope], blocked: set[tuple[int, str]]
-    ) -> None:
-        for envelope in envelopes:
-            subject = (envelope.company_id, envelope.subject)
-            if subject in blocked:
-                error = "waits behind an earlier parked event of the same subject"
-            else:
-                try:
-                    with connection.begin_nested():
-                        self._run(connection, [decode(envelope)])
+                if len(part) > 1:
+                    middle = len(part) // 2
+                    waiting += [part[middle:], part[:middle]]  # the first half is taken from the end, so it runs first
                     continue
-                except Exception as failure:
-                    if is_transient(failure):
-                        raise
-                    error = repr(failure)
-                    log.error("event.parked", event_id=envelope.id, type=envelope.type, exc_info=failure)
-            blocked.add(subject)
-            store.park(
-                connection,
-                company_id=envelope.company_id,
-                producer=producer,
-                seq=envelope.sequence,
-                subject=envelope.subject,
-                event_id=envelope.id,
-                type=envelope.type,
-                body=encode(envelope).decode(),
-                error=error,
-            )
+                log.error("event.parked", event_id=part[0].id, type=part[0].type, exc_info=error)
+                blocked.add(_subject(part[0]))
+                _park(connection, producer, part, repr(error))
+        return stated
 
-    def retry_parked(self, company_id: int, subject: str) -> int:
-        """Runs the parked events of a subject in order; stops at the first that fails again. Returns how many went through."""
+    def _run(self, connection: Connection, producer: str, envelopes: list[Envelope]) -> bool:
+        for envelope in envelopes:
+            pages.check_own(producer, envelope)
+        ctx = self.context(connection)
+        self.handlers.apply(ctx, [decode(envelope) for envelope in envelopes])
+        stated = bool(ctx.stated)
+        ctx.write_stated()
+        return stated
+
+    def _park_behind(
+        self, connection: Connection, producer: str, envelopes: list[Envelope], blocked: set[tuple[int, str]]
+    ) -> list[Envelope]:
+        """Parks events of subjects that are parked already. Returns the others."""
+        behind = [envelope for envelope in envelopes if _subject(envelope) in blocked]
+        if not behind:
+            return envelopes
+        _park(connection, producer, behind, "waits behind an earlier parked event of the same subject")
+        return [envelope for envelope in envelopes if _subject(envelope) not in blocked]
+
+    def retry_parked(self, connection: Connection, company_id: int, subject: str) -> int:
+        """Runs the parked events of a subject in order, in this transaction, which sees the company; stops at the first that
+        fails again. Returns how many went through."""
+        store.take_turn(connection)
         done = 0
-        with self.engine.begin() as connection:
-            store.take_turn(connection)
-            enter_companies(connection, [company_id], f"service:{self.service}")
-            for item in store.parked_of_subject(connection, company_id, subject):
-                try:
-                    with connection.begin_nested():
-                        self._run(connection, [decode(msgspec.json.decode(item.body, type=Envelope))])
-                        store.resolve(connection, item)
-                    done += 1
-                except Exception as failure:
-                    if is_transient(failure):
-                        raise
-                    store.count_failure(connection, item, repr(failure))
-                    break
-        self._call_the_relay()
+        for item in store.parked_of_subject(connection, company_id, subject):
+            try:
+                with connection.begin_nested():
+                    self._run(connection, item.producer, [msgspec.json.decode(item.body, type=Envelope)])
+                    store.resolve(connection, item)
+                done += 1
+            except Exception as failure:
+                if is_transient(failure):
+                    raise
+                store.count_failure(connection, item, repr(failure))
+                break
         return done
 
     def mark_fork(self, producer: str, reason: str) -> None:
@@ -164,19 +158,24 @@ class Consumer:
 
     def catch_up(self, producer: str, fetch: Fetch, go_on: Callable[[], bool] = lambda: True) -> int:
         """Takes in everything after this service's position from the producer's own log, while `go_on()`. Returns the
-        number of pages. Raises LogForked, and what `fetch` raises."""
-        pages = 0
+        number of pages. Raises LogForked, PeerUnreachable, and database errors."""
+        count = 0
         while go_on():
             with self.engine.connect() as connection:
                 position = store.position(connection, producer)
-            page = page_decoder.decode(fetch(producer, position.seq))
+            try:
+                page = pages.read(fetch(producer, position.seq))
+            except pages.NoPage as error:
+                raise PeerUnreachable(f"{producer} answered no page of its log: {error}") from error
+            if page.producer != producer:
+                raise PeerUnreachable(f"{producer} answered a page of {page.producer}")
             if not page.events:
                 self._at_the_end(page, position)
-                return pages
-            if self._take(page) is Taken.GAP:
+                return count
+            if self.take_page(page) is Taken.GAP:
                 raise LogForked(f"{producer} answered a page that does not follow number {position.seq}")
-            pages += 1
-        return pages
+            count += 1
+        return count
 
     def _at_the_end(self, page: Page, position: store.Position) -> None:
         """Nothing follows; but is it the log that was read? A restored one may have ended at the same number before."""
@@ -197,3 +196,11 @@ def _fresh(page: Page, position: store.Position) -> list[Envelope] | None:
     if before is not None and before != position.event_id:
         raise LogForked(f"log forked: number {position.seq} of {page.producer} is {before}, {position.event_id} was taken in")
     return page.events[known:]
+
+
+def _subject(envelope: Envelope) -> tuple[int, str]:
+    return envelope.company_id, envelope.subject
+
+
+def _park(connection: Connection, producer: str, envelopes: list[Envelope], error: str) -> None:
+    store.park(connection, producer, [(envelope, encode(envelope).decode()) for envelope in envelopes], error)

@@ -14,7 +14,7 @@ from shared.crash import crash_point
 from shared.log import store
 from shared.log.bus import Bus, NotConfirmed, PagePublisher
 from shared.log.wake import CHANNEL
-from shared.telemetry import Metrics, log
+from shared.telemetry import log
 
 WINDOW_PAGES = 8
 IDLE_POLL_S = 0.5
@@ -28,8 +28,8 @@ ends its session. Longer than a leader waits for confirms, so that one which onl
 class Relay:
     """`run` until `stop` is set; reconnects to database and broker by itself."""
 
-    def __init__(self, service: str, engine: Engine, broker_url: str, prefix: str, metrics: Metrics):
-        self.service, self.engine, self.broker_url, self.prefix, self.metrics = service, engine, broker_url, prefix, metrics
+    def __init__(self, service: str, engine: Engine, broker_url: str, prefix: str):
+        self.service, self.engine, self.broker_url, self.prefix = service, engine, broker_url, prefix
 
     def run(self, stop: threading.Event) -> None:
         while not stop.is_set():
@@ -78,22 +78,16 @@ class Relay:
         store.number(connection)
         head = store.head(connection)
         through, sent = head.published_through, 0
-        while sent < WINDOW_PAGES and through < head.seq:
-            page = store.page_after(connection, self.service, through)
-            assert page is not None
+        while sent < WINDOW_PAGES and through < head.seq and (page := store.page_after(connection, self.service, through)):
             crash_point("log.relay.before_publish")
             publisher.send(page.body)
             sent += 1
             through = page.last
-        unsent = None if sent else store.unsent_since(connection)
         if sent:
             publisher.confirm()
             crash_point("log.relay.after_confirm")
             store.mark_published(connection, through)
             crash_point("log.relay.after_mark")
-        self.metrics.log_head.set(head.seq)
-        self.metrics.log_published.set(through)
-        self.metrics.unsent_age.set(0 if unsent is None else max(0.0, time.time() - unsent.timestamp()))
         return sent
 
 

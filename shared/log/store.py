@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from shared.contracts import Envelope
+
 PAGE_EVENTS = 500
 PAGE_BYTES = 1024 * 1024
 NUMBER_AT_MOST = 5000
@@ -96,7 +98,12 @@ def end_after(connection: Connection, producer: str, after: int) -> bytes:
 
 
 def mark_published(connection: Connection, through: int) -> None:
-    connection.exec_driver_sql("update log.head set published_through = greatest(published_through, %s)", (through,))
+    """Its commit does not wait for the disk: a crash may undo it, and publishing again is harmless."""
+    connection.exec_driver_sql(
+        "with unhurried as (select set_config('synchronous_commit', 'off', true)) "
+        "update log.head set published_through = greatest(published_through, %s) from unhurried",
+        (through,),
+    )
 
 
 LEADER_LOCK = 7001
@@ -116,12 +123,13 @@ def end_leader(connection: Connection) -> None:
     )
 
 
-def unsent_since(connection: Connection) -> datetime | None:
-    """When the oldest event that is not known to be published was recorded."""
-    result: datetime | None = connection.exec_driver_sql(
-        "select recorded_at from log.event where seq > (select published_through from log.head) order by seq limit 1"
-    ).scalar_one_or_none()
-    return result
+def unsent_age_s(connection: Connection) -> float:
+    """How long ago the oldest event that is not known to be published was recorded, by the database's clock; 0 where all are."""
+    age: float = connection.exec_driver_sql(
+        "select coalesce((select greatest(0, extract(epoch from clock_timestamp() - recorded_at)) from log.event "
+        "where seq > (select published_through from log.head) order by seq limit 1), 0)::float8"
+    ).scalar_one()
+    return age
 
 
 def number_of(connection: Connection, event_id: str, company_id: int) -> int | None:
@@ -204,22 +212,23 @@ def blocked_subjects(connection: Connection) -> set[tuple[int, str]]:
     return {(row[0], row[1]) for row in rows}
 
 
-def park(
-    connection: Connection,
-    *,
-    company_id: int,
-    producer: str,
-    seq: int,
-    subject: str,
-    event_id: str,
-    type: str,
-    body: str,
-    error: str,
-) -> None:
+def park(connection: Connection, producer: str, events: list[tuple[Envelope, str]], error: str) -> None:
+    """Keeps events, each with its body as JSON text, until a person has them run again."""
     connection.exec_driver_sql(
         "insert into log.parked (company_id, producer, seq, subject, event_id, type, body, error) "
-        "values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict (company_id, producer, seq) do nothing",
-        (company_id, producer, seq, subject, event_id, type, body, error[:4000]),
+        "select company_id, %s, seq, subject, event_id, type, body, %s from unnest("
+        "%s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) "
+        "as event (company_id, seq, subject, event_id, type, body) on conflict (company_id, producer, seq) do nothing",
+        (
+            producer,
+            error[:4000],
+            [event.company_id for event, _ in events],
+            [event.sequence for event, _ in events],
+            [event.subject for event, _ in events],
+            [event.id for event, _ in events],
+            [event.type for event, _ in events],
+            [body for _, body in events],
+        ),
     )
 
 

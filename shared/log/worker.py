@@ -1,23 +1,28 @@
-"""A service's worker process: relay, consumer, jobs and timers, each a thread that reconnects by itself."""
+"""A service's worker process: relay, consumer, reader of logs, jobs and timers, each a thread that reconnects by itself.
+
+Two threads take pages in. The consumer gets them from the broker, which is fast. The reader asks the producers' logs where
+the broker was silent or left something out, and needs no broker. Both take turns in the database.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
-
-import msgspec
 
 from shared.config import Settings
 from shared.context import Context
+from shared.contracts import Page
 from shared.db import Database, is_transient
 from shared.errors import LogForked
 from shared.http.common import RETRY_PARKED
 from shared.jobs import forget_old_keys, run_due
-from shared.log import store
+from shared.log import pages, store
 from shared.log.bus import Bus, PageReceiver
 from shared.log.consumer import Consumer, Taken
+from shared.log.measures import measure_log
 from shared.log.relay import Relay
 from shared.log.wake import Waker
 from shared.peers import Peers, PeerUnreachable
@@ -25,7 +30,8 @@ from shared.service import Service
 from shared.telemetry import Metrics, log
 
 HEAD_POLL_S = 3.0
-"""A producer that was silent for so long is asked for its head: the newest pages may have been lost."""
+"""A producer that was silent for so long is asked for what follows: the newest pages may have been lost."""
+LOOK_S = 0.5
 RECEIVE_S = 0.5
 RETRY_S = 0.5
 TIMER_S = 1.0
@@ -44,16 +50,17 @@ class Worker:
         self.consumer = Consumer(service.name, self.database.worker, service.handlers, settings.clock, self.waker.call)
         self.stopping = threading.Event()
         self.heard: dict[str, float] = {}
+        """When each producer was last heard of; one that is missing here is asked at once."""
+        self.look, self.bind_again = threading.Event(), threading.Event()
         self.threads: list[threading.Thread] = []
-        self.jobs = {**service.jobs, RETRY_PARKED: self._ask_for_retry}
-        self.retries: list[tuple[int, str]] = []
-        self.forget_at = 0.0
+        self.jobs = {**service.jobs, RETRY_PARKED: self._retry_parked}
 
     def start(self) -> None:
-        relay = Relay(self.service.name, self.database.log, self.settings.broker_url, self.settings.bus_prefix, self.metrics)
+        relay = Relay(self.service.name, self.database.log, self.settings.broker_url, self.settings.bus_prefix)
         parts: list[tuple[str, Callable[[], None]]] = [
             ("relay", lambda: relay.run(self.stopping)),
             ("consumer", self._consume),
+            ("reader", self._read_logs),
             ("jobs", self._work),
         ]
         for name, run in parts:
@@ -81,11 +88,13 @@ class Worker:
     def _consume(self) -> None:
         bus = Bus(self.settings.broker_url, self.settings.bus_prefix, f"{self.service.name} worker")
         try:
-            # the logs are the truth: go on from them also while the broker is away
-            self._look_at_silent_producers()
-            receiver = PageReceiver(bus, self.service.name, list(self.service.follows), self._on_page)
+            receiver = PageReceiver(bus, self.service.name, self.service.follows, self._on_pages)
+            bound_at = time.monotonic()
             while not self.stopping.is_set():
-                self._look_at_silent_producers()
+                if self.bind_again.is_set() or (not receiver.all_bound and time.monotonic() - bound_at > HEAD_POLL_S):
+                    self.bind_again.clear()
+                    receiver.declare()
+                    bound_at = time.monotonic()
                 receiver.receive(RECEIVE_S)
         except bus.lost as error:
             log.warning("worker.broker_lost", error=repr(error)[:300])
@@ -93,76 +102,111 @@ class Worker:
         finally:
             bus.close()
 
-    def _on_page(self, raw: bytes) -> None:
-        """Takes a page in; only returns when it has its effect. Network and database errors are retried without limit."""
+    def _on_pages(self, arrived: list[tuple[str, bytes]]) -> None:
+        """Takes pages in; only returns when they have their effect, or when what they should have said is to be read in the
+        log of the producer by whose exchange they came. Database errors are retried without limit."""
+        for page in pages.joined(filter(None, (self._page(producer, raw) for producer, raw in arrived))):
+            self._take(page)
+
+    def _page(self, producer: str, raw: bytes) -> Page | None:
+        try:
+            page = pages.read(raw)
+            if page.producer != producer or producer not in self.service.follows:
+                raise pages.NoPage(f"a page of {page.producer[:50]} came by the exchange of {producer[:50]}")
+        except pages.NoPage as error:
+            log.error("page.dropped", producer=producer, error=str(error)[:300])
+            self.metrics.pages_dropped.inc()
+            self._ask(producer)
+            return None
+        return page
+
+    def _take(self, page: Page) -> None:
         while not self.stopping.is_set():
             try:
-                producer = producer_of(raw)
-                if self.consumer.take(raw) is Taken.GAP:
-                    self._catch_up(producer)
-                self.heard[producer] = time.monotonic()
+                taken = self.consumer.take_page(page)
+                if taken is Taken.ALL:
+                    self.heard[page.producer] = time.monotonic()
+                elif taken is Taken.GAP:
+                    self._ask(page.producer)
                 return
-            except LogForked as forked:
-                self._forked(producer, forked)
-                self.stopping.wait(5.0)
-                return
-            except (msgspec.MsgspecError, ValueError) as error:
-                # no page of ours: it is dropped, and what should have come is fetched from the log
-                log.error("page.unreadable", error=repr(error)[:300])
-                return
-            except Exception as error:
-                if not is_transient(error) and not isinstance(error, PeerUnreachable):
-                    raise
+            except Exception as error:  # noqa: BLE001 - one page is no reason to stop taking in the others
+                if not is_transient(error):
+                    # whether the log has forked, or holds the same: its reader sees
+                    log.error("page.dropped", producer=page.producer, error=repr(error)[:300])
+                    self.metrics.pages_dropped.inc()
+                    self._ask(page.producer)
+                    return
                 log.warning("page.retried", error=repr(error)[:300])
                 self.stopping.wait(RETRY_S)
         raise ConnectionError("stopping: the page stays with the broker")
 
+    def _ask(self, producer: str) -> None:
+        """Has the producer's log read at once."""
+        self.heard.pop(producer, None)
+        self.look.set()
+
+    def _read_logs(self) -> None:
+        while not self.stopping.is_set():
+            self._look_at_silent_producers()
+            self.look.wait(LOOK_S)
+            self.look.clear()
+
     def _look_at_silent_producers(self) -> None:
         for producer in self.service.follows:
-            if time.monotonic() - self.heard.get(producer, 0.0) < HEAD_POLL_S:
-                continue
-            self.heard[producer] = time.monotonic()
+            heard = self.heard.get(producer)
+            if heard is None or time.monotonic() - heard > HEAD_POLL_S:
+                self.heard[producer] = time.monotonic()
+                if self._read_log(producer) and heard is not None:
+                    # they did not come by the broker: perhaps somebody took the binding away, or the queue
+                    self.bind_again.set()
+
+    def _read_log(self, producer: str) -> int:
+        try:
             try:
-                self._catch_up(producer)
-            except PeerUnreachable as error:
-                log.warning("producer.unreachable", producer=producer, error=str(error)[:200])
+                return self.consumer.catch_up(producer, self.peers.fetch, lambda: not self.stopping.is_set())
             except LogForked as forked:
-                self._forked(producer, forked)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("catch_up.retried", producer=producer, error=repr(error)[:200])
+                log.error("log.forked", producer=producer, error=str(forked))
+                self.consumer.mark_fork(producer, str(forked))
+        except PeerUnreachable as error:
+            log.warning("producer.unreachable", producer=producer, error=str(error)[:200])
+        except Exception as error:  # noqa: BLE001 - one producer's log is no reason not to read the others'
+            if is_transient(error):
+                log.warning("log.retried", producer=producer, error=repr(error)[:200])
+            else:
+                log.error("log.unread", producer=producer, exc_info=error)
+        return 0
 
-    def _catch_up(self, producer: str) -> None:
-        self.consumer.catch_up(producer, self.peers.fetch, lambda: not self.stopping.is_set())
-
-    def _forked(self, producer: str, forked: LogForked) -> None:
-        log.error("log.forked", producer=producer, error=str(forked))
-        self.consumer.mark_fork(producer, str(forked))
-
-    def _ask_for_retry(self, ctx: Context, payload: dict[str, Any]) -> None:
-        self.retries.append((ctx.company_id, payload["subject"]))
+    def _retry_parked(self, ctx: Context, payload: dict[str, Any]) -> None:
+        self.consumer.retry_parked(ctx.session, ctx.company_id, payload["subject"])
 
     def _work(self) -> None:
+        forget_at = 0.0
         while not self.stopping.wait(TIMER_S):
-            try:
-                if run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers):
-                    self.waker.call()
-                while self.retries:
-                    self.consumer.retry_parked(*self.retries[-1])
-                    self.retries.pop()
-                for timer in self.service.timers:
-                    timer(self)
-                self._measure()
-                if time.monotonic() > self.forget_at:
-                    self.forget_at = time.monotonic() + FORGET_S
-                    forget_old_keys(self.database.worker)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("jobs.retried", error=repr(error)[:200])
+            self._in_turn("jobs", self._run_jobs)
+            for timer in self.service.timers:
+                self._in_turn("timer", partial(timer, self))
+            self._in_turn("measures", self._measure)
+            if time.monotonic() > forget_at:
+                forget_at = time.monotonic() + FORGET_S
+                self._in_turn("keys", lambda: forget_old_keys(self.database.worker))
+
+    def _in_turn(self, part: str, run: Callable[[], object]) -> None:
+        """What fails is said, and keeps nothing else from its turn."""
+        try:
+            run()
+        except Exception as error:  # noqa: BLE001 - see above
+            if is_transient(error):
+                log.warning("worker.retried", part=part, error=repr(error)[:200])
+            else:
+                log.error("worker.failed", part=part, exc_info=error)
+
+    def _run_jobs(self) -> None:
+        if run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers):
+            self.waker.call()
 
     def _measure(self) -> None:
+        with self.database.log.connect() as connection:
+            measure_log(connection, self.metrics)
         with self.database.worker.connect() as connection:
             for producer, seq in store.positions(connection).items():
                 self.metrics.position.labels(producer).set(seq)
@@ -170,11 +214,3 @@ class Worker:
             for producer in self.service.follows:
                 self.metrics.forked.labels(producer).set(producer in forks)
             self.metrics.parked.set(len(store.parked(connection)))
-
-
-def producer_of(raw: bytes) -> str:
-    """The producer that a page names, without decoding its events."""
-    opening = b'{"producer":"'
-    if not raw.startswith(opening):
-        raise ValueError("this is no page of a log")
-    return raw[len(opening) : raw.index(b'"', len(opening))].decode()

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from datetime import timedelta
 from uuid import uuid4
 
 import msgspec
@@ -11,57 +10,17 @@ import psycopg
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from shared.contracts import Envelope, Page, encode
-from shared.contracts.identity import CompanyChanged, PrincipalChanged
+from shared.contracts.identity import CompanyChanged
 from shared.db import company_transaction
 from shared.errors import LogForked
 from shared.ids import new_id
-from shared.log import store
+from shared.log import pages, store
 from shared.log.consumer import Consumer, Taken
 from shared.log.handlers import Handlers
+from shared.log.pages import NoPage
+from shared.log.tests.made import Known, Log, Unheard
+from shared.peers import PeerUnreachable
 from tests.product import House
-
-_companies = count(10_000_000)
-
-
-class Log:
-    """A producer's log as its pages show it."""
-
-    def __init__(self) -> None:
-        self.producer = new_id("tp")
-        self.epoch = str(uuid4())
-        self.company = next(_companies)
-        self.ids: list[str] = []
-        self.events: list[Envelope] = []
-
-    def add(self, name: str, subject: str = "a", fact: type = PrincipalChanged) -> None:
-        data = {"principal": name, "valid_after": "2026-01-01T00:00:00Z"}
-        if fact is CompanyChanged:
-            data = {"name": name, "time_zone": "UTC", "currency": "USD"}
-        self.events.append(
-            Envelope(
-                id=new_id("evt"),
-                source=self.producer,
-                type=fact.type,
-                subject=subject,
-                company_id=self.company,
-                actor="t",
-                correlation_id="t",
-                origin="live",
-                data=msgspec.Raw(encode(data)),
-                sequence=len(self.events) + 1,
-                time=datetime(2026, 1, 1, tzinfo=UTC),
-            )
-        )
-
-    def page(self, first: int, last: int) -> bytes:
-        before = self.events[first - 2].id if 1 < first < len(self.events) + 2 else ""
-        events = self.events[first - 1 : last]
-        return encode(Page(producer=self.producer, epoch=self.epoch, previous=first - 1, previous_id=before, events=events))
-
-    def fetch(self, producer: str, after: int) -> bytes:
-        assert producer == self.producer
-        return self.page(after + 1, after + 2)
 
 
 @pytest.fixture
@@ -89,13 +48,13 @@ def seen() -> Seen:
 def consumer(house: House, seen: Seen) -> Consumer:
     handlers = Handlers()
 
-    @handlers.fold(PrincipalChanged, batch=True)
-    def fold_principals(ctx: object, events: list) -> None:  # type: ignore[type-arg]
+    @handlers.fold(Known, batch=True)
+    def fold_known(ctx: object, events: list) -> None:  # type: ignore[type-arg]
         seen.batches.append(len(events))
         for event in events:
-            if event.data.principal in seen.broken:
-                raise ValueError(f"cannot take in {event.data.principal}")
-        seen.extend(event.data.principal for event in events)
+            if event.data.name in seen.broken:
+                raise ValueError(f"cannot take in {event.data.name}")
+        seen.extend(event.data.name for event in events)
 
     return Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
 
@@ -103,6 +62,17 @@ def consumer(house: House, seen: Seen) -> Consumer:
 def position(consumer: Consumer, log: Log) -> int:
     with consumer.engine.connect() as connection:
         return store.positions(connection).get(log.producer, 0)
+
+
+def retry(consumer: Consumer, log: Log, subject: str) -> int:
+    with company_transaction(consumer.engine, log.company, "t") as connection:
+        return consumer.retry_parked(connection, log.company, subject)
+
+
+def parked(consumer: Consumer, log: Log) -> dict[int, str]:
+    """Number -> why, of what is parked of this log."""
+    with consumer.engine.connect() as connection:
+        return {item.seq: item.error for item in store.parked(connection) if item.producer == log.producer}
 
 
 def test_a_page_is_taken_in_once_and_as_one_batch(consumer: Consumer, log: Log, seen: Seen) -> None:
@@ -197,16 +167,16 @@ def test_later_events_of_a_parked_subject_wait_behind_it_and_are_retried_in_orde
     consumer.take(log.page(4, 5))
     assert seen == ["b1", "b2"]
 
-    assert consumer.retry_parked(log.company, "a") == 0
+    assert retry(consumer, log, "a") == 0
     seen.broken = set()
-    assert consumer.retry_parked(log.company, "a") == 3
+    assert retry(consumer, log, "a") == 3
 
     assert seen == ["b1", "b2", "a1", "a2", "a3"]
-    assert consumer.retry_parked(log.company, "a") == 0
+    assert retry(consumer, log, "a") == 0
 
 
 def test_an_event_that_cannot_be_decoded_is_parked(consumer: Consumer, log: Log, seen: Seen) -> None:
-    log.events[1] = msgspec.structs.replace(log.events[1], data=msgspec.Raw(b'{"principal": 7}'))
+    log.events[1] = msgspec.structs.replace(log.events[1], data=msgspec.Raw(b'{"name": 7}'))
 
     consumer.take(log.page(1, 5))
 
@@ -215,7 +185,7 @@ def test_an_event_that_cannot_be_decoded_is_parked(consumer: Consumer, log: Log,
 
 def test_events_that_nobody_handles_only_move_the_position(consumer: Consumer, seen: Seen) -> None:
     log = Log()
-    log.add("x", fact=CompanyChanged)
+    log.add("x", fact=Unheard)
 
     assert consumer.take(log.page(1, 1)) is Taken.ALL
     assert (seen, position(consumer, log)) == ([], 1)
@@ -224,7 +194,7 @@ def test_events_that_nobody_handles_only_move_the_position(consumer: Consumer, s
 def test_a_lost_connection_parks_nothing_and_moves_nothing(house: House, log: Log) -> None:
     handlers = Handlers()
 
-    @handlers.fold(PrincipalChanged)
+    @handlers.fold(Known)
     def cut(ctx, event) -> None:  # type: ignore[no-untyped-def]
         pid = ctx.session.exec_driver_sql("select pg_backend_pid()").scalar_one()
         with psycopg.connect(house.admin_url, autocommit=True) as admin:
@@ -243,13 +213,13 @@ def test_a_lost_connection_parks_nothing_and_moves_nothing(house: House, log: Lo
 def test_what_a_failing_handler_wrote_is_undone_before_its_event_is_parked(house: House, log: Log) -> None:
     handlers = Handlers()
 
-    @handlers.fold(PrincipalChanged)
+    @handlers.fold(Known)
     def write_then_fail(ctx, event) -> None:  # type: ignore[no-untyped-def]
         ctx.session.exec_driver_sql(
             "insert into copies.principal (company_id, principal, valid_after) values (%s, %s, now())",
-            (event.company_id, event.data.principal),
+            (event.company_id, event.data.name),
         )
-        if event.data.principal == "two":
+        if event.data.name == "two":
             raise ValueError
 
     consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
@@ -262,8 +232,8 @@ def test_what_a_failing_handler_wrote_is_undone_before_its_event_is_parked(house
 
 def test_a_reaction_is_not_run_when_it_comes_too_late_but_the_fold_is(house: House, log: Log) -> None:
     handlers, reacted, folded = Handlers(), [], []
-    handlers.fold(PrincipalChanged)(lambda ctx, event: folded.append(event.data.principal))
-    handlers.react(PrincipalChanged, too_late_after=timedelta(days=7))(lambda ctx, event: reacted.append(event.data.principal))
+    handlers.fold(Known)(lambda ctx, event: folded.append(event.data.name))
+    handlers.react(Known, too_late_after=timedelta(days=7))(lambda ctx, event: reacted.append(event.data.name))
     log.events[4] = msgspec.structs.replace(log.events[4], time=house.clock.now() - timedelta(days=6))
     consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
 
@@ -271,3 +241,113 @@ def test_a_reaction_is_not_run_when_it_comes_too_late_but_the_fold_is(house: Hou
 
     assert folded == ["one", "two", "three", "four", "five"]
     assert reacted == ["five"]
+
+
+def test_one_bad_event_among_hundreds_is_found_in_some_steps(consumer: Consumer, seen: Seen) -> None:
+    log = Log()
+    for number in range(400):
+        log.add(f"n{number}", f"subject {number}")
+    log.add("later", "subject 123")
+    seen.broken = {"n123"}
+
+    consumer.take(log.page(1, 401))
+
+    assert seen == [f"n{number}" for number in range(400) if number != 123]
+    assert len(seen.batches) < 25
+    assert list(parked(consumer, log)) == [124, 401]
+    assert "behind" in parked(consumer, log)[401]
+
+
+def test_pages_that_wait_together_are_taken_in_as_one(consumer: Consumer, log: Log, seen: Seen) -> None:
+    arrived = [pages.read(log.page(first, last)) for first, last in ((1, 2), (3, 3), (4, 5))]
+
+    (page,) = pages.joined(arrived)
+
+    assert consumer.take_page(page) is Taken.ALL
+    assert seen.batches == [5]
+    assert position(consumer, log) == 5
+
+
+def test_only_pages_that_follow_each_other_are_joined(log: Log) -> None:
+    other = Log()
+    other.add("x")
+    first, second, third = (pages.read(log.page(number, number)) for number in (1, 2, 3))
+    strange = pages.read(other.page(1, 1))
+    elsewhere = msgspec.structs.replace(second, epoch=str(uuid4()))
+    foreign = msgspec.structs.replace(second, producer="another")
+
+    for apart in ([first, third], [second, first], [first, first], [first, strange], [first, elsewhere], [first, foreign]):
+        assert pages.joined(apart) == apart
+    assert [page.previous for page in pages.joined([first, second, third, first])] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"null",
+        b"\xff\xfe",
+        b'{"producer":"tried"',
+        b"[" * 100_000,
+        b"x" * 5_000_000,
+        b'{"producer":"tried","epoch":"e","previous":-1,"previous_id":"","events":[]}',
+        b'{"producer":"tried","epoch":"e","previous":0.5,"previous_id":"","events":[]}',
+    ],
+    ids=lambda raw: repr(raw[:30]),
+)
+def test_what_is_no_page_is_refused(consumer: Consumer, raw: bytes) -> None:
+    with pytest.raises(NoPage):
+        consumer.take(raw)
+
+
+def test_a_page_whose_events_are_not_numbered_one_after_the_other_is_no_page(consumer: Consumer, log: Log) -> None:
+    whole = list(log.events)
+    for number, broken in ((1, {"sequence": 9}), (2, {"sequence": 2}), (0, {"time": None})):
+        log.events = [*whole]
+        log.events[number] = msgspec.structs.replace(whole[number], **broken)
+        with pytest.raises(NoPage):
+            consumer.take(log.page(1, 5))
+    assert position(consumer, log) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"source": "ledger"}, "cannot state"),
+        ({"specversion": "2.0"}, "version 2.0"),
+        ({"data": msgspec.Raw(b'{"name": 12.5}')}, "Expected `str`, got `float`"),
+        ({"data": msgspec.Raw(b'{"other": 1}')}, "missing required field"),
+    ],
+)
+def test_an_event_that_its_producer_cannot_state_is_parked(
+    consumer: Consumer, log: Log, seen: Seen, change: dict[str, object], why: str
+) -> None:
+    log.events[2] = msgspec.structs.replace(log.events[2], **change)
+
+    assert consumer.take(log.page(1, 5)) is Taken.ALL
+
+    assert seen == ["one", "two", "four", "five"]
+    assert why in parked(consumer, log)[3]
+
+
+def test_a_producer_states_its_own_facts_only(house: House, log: Log) -> None:
+    log.events[2] = msgspec.structs.replace(log.events[2], type=CompanyChanged.type, source="identity")
+    handlers, seen = Handlers(), []
+    handlers.fold(CompanyChanged)(lambda ctx, event: seen.append(event))
+    consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
+
+    consumer.take(log.page(1, 5))
+
+    assert seen == []
+    assert "tried cannot state identity.company.changed" in parked(consumer, log)[3]
+
+
+def test_a_log_that_answers_something_else_is_a_producer_that_does_not_answer(consumer: Consumer, log: Log) -> None:
+    other = Log()
+    other.producer = "another"
+    other.add("x")
+    for fetch in (lambda *_: b"<html>", lambda *_: other.page(1, 1)):
+        with pytest.raises(PeerUnreachable):
+            consumer.catch_up(log.producer, fetch)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import threading
 import time
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from shared.context import Context
-from shared.contracts.identity import CompanyChanged, PrincipalChanged
 from shared.db import is_transient
 from shared.http.problems import TooBusy, refusal_of
 from shared.log import relay as relay_module
@@ -17,24 +17,15 @@ from shared.log import store
 from shared.log.consumer import Consumer, Taken
 from shared.log.handlers import Handlers
 from shared.log.relay import Relay
-from shared.log.tests.test_consumer import Log
-from shared.telemetry import Metrics
+from shared.log.tests.made import Known, Log
 from tests.product import House
 
 
-def state(house: House, company_id: int = 1) -> None:
-    with house.databases["identity"].api.begin() as session:
-        session.exec_driver_sql("select app.enter_companies(%s::bigint[], 't', 't')", ([company_id],))
-        ctx = Context(session, house.clock, "identity", company_id, "t", "t")
-        ctx.state(CompanyChanged(name="n", time_zone="UTC", currency="USD"), f"cmp_{company_id}")
-        ctx.write_stated()
-
-
 def test_who_is_stopped_after_numbering_holds_the_head_of_the_log_for_nobody(house: House) -> None:
-    state(house)
+    house.company_elsewhere()
     with house.databases["identity"].log.connect() as stopped:
         stopped.exec_driver_sql("select log.number_events(5000)")
-        state(house)
+        house.company_elsewhere()
 
         with house.databases["identity"].log.connect() as other:
             last = store.number(other)
@@ -64,7 +55,7 @@ def test_a_page_whose_worker_stood_still_is_taken_in_again_and_nothing_is_parked
     log.add("one")
     stood: list[bool] = []
 
-    @handlers.fold(PrincipalChanged)
+    @handlers.fold(Known)
     def stand_still(ctx, event) -> None:  # type: ignore[no-untyped-def]
         if not stood:
             stood.append(True)
@@ -84,12 +75,12 @@ def test_a_relay_that_hangs_with_the_lead_loses_it_to_one_that_waits(house: Hous
     monkeypatch.setattr(relay_module, "TAKE_OVER_AFTER_S", 1.0)
     database = house.databases["identity"]
     stop = threading.Event()
-    relay = Relay("identity", database.log, "memory://", "hanging", Metrics())
+    relay = Relay("identity", database.log, "memory://", "hanging")
     waiting = threading.Thread(target=relay.run, args=(stop,))
     hangs = database.log.connect()
     try:
         assert store.try_to_lead(hangs)
-        state(house)
+        house.company_elsewhere()
         waiting.start()
         deadline = time.monotonic() + 60
         while True:
@@ -105,3 +96,36 @@ def test_a_relay_that_hangs_with_the_lead_loses_it_to_one_that_waits(house: Hous
         stop.set()
         waiting.join()
         hangs.close()
+
+
+def test_marking_what_is_published_waits_for_no_disk_and_numbering_does(house: House) -> None:
+    with house.databases["identity"].log.connect() as connection:
+        driver = connection.connection.driver_connection
+        with driver.transaction():
+            store.mark_published(connection, 0)
+            assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "off"
+        assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"
+        with driver.transaction():
+            connection.exec_driver_sql("select log.number_events(1)")
+            assert connection.exec_driver_sql("show synchronous_commit").scalar_one() == "on"
+
+
+def test_every_connection_notices_a_server_that_vanished(house: House) -> None:
+    with house.databases["identity"].worker.connect() as connection:
+        raw = socket.socket(fileno=os.dup(connection.connection.driver_connection.fileno()))
+        with raw:
+            silence_s = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) + raw.getsockopt(
+                socket.IPPROTO_TCP, socket.TCP_KEEPINTVL
+            ) * raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT)
+            unanswered_ms = raw.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+    assert silence_s <= 15
+    assert 0 < unanswered_ms <= 15_000
+
+
+def test_an_event_that_nobody_sends_is_told_by_the_api_too(house: House) -> None:
+    house.company_elsewhere()
+    app = house.assembly.app("identity")
+    told = dict(line.rsplit(" ", 1) for line in app.test_client().get("/metrics").text.splitlines() if line[:1] != "#")
+
+    assert float(told["duebook_log_head"]) > float(told["duebook_log_published_through"])
+    assert float(told["duebook_log_unsent_age_seconds"]) > 0

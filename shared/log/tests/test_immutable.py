@@ -6,7 +6,6 @@ import psycopg
 import pytest
 
 from shared.log import store
-from shared.log.tests.test_holding import state
 from tests.product import House
 
 FORBIDDEN = (
@@ -26,7 +25,7 @@ FORBIDDEN = (
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_an_event_is_never_changed_and_never_deleted(house: House, statement: str) -> None:
-    state(house)
+    house.company_elsewhere()
     with house.databases["identity"].log.connect() as connection:
         store.number(connection)
 
@@ -38,7 +37,7 @@ def test_an_event_is_never_changed_and_never_deleted(house: House, statement: st
 
 
 def test_a_number_is_given_once_and_nothing_else_with_it(house: House) -> None:
-    state(house)
+    house.company_elsewhere()
     with psycopg.connect(house.assembly.urls["identity"]["owner"]) as owner:
         with pytest.raises(psycopg.errors.RestrictViolation):
             owner.execute("update log.event set seq = 10000000, recorded_at = now(), body = '{}' where seq is null")

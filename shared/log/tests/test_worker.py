@@ -7,13 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from uuid import uuid4
 
+import msgspec
 import pytest
 
 from embedded.assembly import service
+from shared.contracts import encode
 from shared.db import company_transaction
 from shared.errors import LogForked
-from shared.log import store
+from shared.log import pages, store
 from shared.log.worker import Worker
 from tests.product import House
 
@@ -29,7 +32,7 @@ def running(house: House, name: str, broker_url: str) -> Iterator[Worker]:
         worker.stop()
 
 
-def eventually(holds: Callable[[], bool], within_s: float = 15) -> None:
+def eventually(holds: Callable[[], bool], within_s: float = 60) -> None:
     deadline = time.monotonic() + within_s
     while not holds():
         assert time.monotonic() < deadline
@@ -50,16 +53,102 @@ def test_the_logs_are_taken_in_while_the_broker_is_away(house: House) -> None:
             eventually(lambda company=company: knows(house, "notifications", company))  # type: ignore[misc]
 
 
-def test_what_is_no_page_is_dropped_and_what_should_have_come_is_fetched(house: House) -> None:
-    worker = Worker(service("notifications"), house.assembly.settings("notifications"), house.assembly.peers("notifications"))
-    company = house.company_elsewhere()
-
-    for page in (b"", b"{}", b'{"producer":"identity"', b'{"producer":"identity","epoch":1}', b"\xff\xfe"):
-        worker._on_page(page)
-    worker._look_at_silent_producers()
+@contextmanager
+def stepped(house: House, name: str) -> Iterator[Worker]:
+    """A worker whose threads do not run; the test does what they would."""
+    worker = Worker(service(name), house.assembly.settings(name), house.assembly.peers(name))
+    yield worker
     worker.stop()
 
-    assert knows(house, "notifications", company)
+
+def whole_log(house: House, producer: str) -> bytes:
+    return house.peers["notifications"].fetch(producer, 0)
+
+
+@pytest.mark.matrix("30")
+def test_what_is_no_page_is_dropped_and_counted_and_what_should_have_come_is_read(house: House) -> None:
+    company = house.company_elsewhere()
+    foreign = whole_log(house, "identity")
+    not_followed = foreign.replace(b'"producer":"identity"', b'"producer":"ledger"')
+    with stepped(house, "notifications") as worker:
+        arrived = [
+            ("identity", b""),
+            ("identity", b"{}"),
+            ("identity", b'{"producer":"identity","epoch":1}'),
+            ("identity", b"\xff\xfe"),
+            ("banking", foreign),
+            ("ledger", not_followed),
+            ("", foreign),
+            ("identity", b"x" * 5_000_000),
+        ]
+        for page in arrived:
+            worker._on_pages([page])
+        worker._on_pages(arrived)
+
+        assert worker.metrics.pages_dropped._value.get() == 2 * len(arrived)
+        assert not knows(house, "notifications", company)
+        assert worker.look.is_set()
+        worker._look_at_silent_producers()
+        assert knows(house, "notifications", company)
+
+
+def test_a_page_that_cannot_be_worked_on_is_dropped_and_ends_nothing(house: House) -> None:
+    house.pump()
+    company = house.company_elsewhere()
+    with house.consumers["notifications"].engine.connect() as connection:
+        after = store.position(connection, "identity").seq
+    page = pages.read(house.peers["notifications"].fetch("identity", after))
+    unfit = [msgspec.structs.replace(event, company_id=2**70) for event in page.events]
+    with stepped(house, "notifications") as worker:
+        worker._on_pages([("identity", encode(msgspec.structs.replace(page, events=unfit)))])
+        assert worker.metrics.pages_dropped._value.get() == 1
+
+        worker._on_pages([("identity", encode(page))])
+        assert knows(house, "notifications", company)
+
+
+def test_a_page_of_another_log_than_the_producers_marks_no_fork(house: House) -> None:
+    house.pump()
+    page = pages.read(whole_log(house, "identity"))
+    with stepped(house, "notifications") as worker:
+        worker._on_pages([("identity", encode(msgspec.structs.replace(page, epoch=str(uuid4()))))])
+        worker._look_at_silent_producers()
+        with worker.database.worker.connect() as connection:
+            assert store.forks(connection) == {}
+
+
+def test_pages_that_are_found_in_a_silent_producers_log_have_the_bindings_looked_after(house: House) -> None:
+    with stepped(house, "notifications") as worker:
+        worker._look_at_silent_producers()
+        assert not worker.bind_again.is_set()
+
+        house.company_elsewhere()
+        worker.heard = dict.fromkeys(worker.heard, float("-inf"))
+        worker._look_at_silent_producers()
+        assert worker.bind_again.is_set()
+
+
+def test_what_one_part_of_the_jobs_thread_fails_in_keeps_no_other_from_its_turn(house: House) -> None:
+    turns: list[str] = []
+
+    def broken(_: object) -> None:
+        turns.append("broken")
+        raise ValueError
+
+    timers = (broken, lambda _: turns.append("sound"))
+    house.company()
+    settings = house.assembly.settings("identity")
+    worker = Worker(dataclasses.replace(service("identity"), timers=timers), settings, house.assembly.peers("identity"))
+    working = threading.Thread(target=worker._work)
+    working.start()
+    try:
+        eventually(lambda: turns.count("sound") > 1 and worker.metrics.log_head._value.get() > 0)
+    finally:
+        worker.stopping.set()
+        working.join()
+        worker.stop()
+
+    assert turns.count("broken") > 1
 
 
 def test_a_forked_log_is_marked_until_a_page_of_it_is_taken_in(house: House) -> None:
