@@ -15,6 +15,7 @@ from psycopg import sql
 from embedded.assembly import Assembly, service
 from services.identity.companies.usecases import create_company
 from services.identity.tokens.usecases import mint_token
+from services.ledger.periods import usecases as closings
 from shared.clock import Clock
 from shared.config import SERVICES
 from shared.context import Context
@@ -26,6 +27,7 @@ from shared.log.consumer import Consumer
 from shared.migrations import upgrade
 
 SECRET = "for tests only, for tests only, for tests only"
+closings.WAIT_S = 0.0  # in the house one thread does all, so a job that waited for the consumer would wait for itself
 
 
 def build_databases(admin_url: str, prefix: str, services: Sequence[str] = SERVICES) -> dict[str, dict[str, str]]:

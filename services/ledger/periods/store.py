@@ -104,13 +104,21 @@ def gate_of(session: Connection, company_id: int) -> str | None:
     return close_id
 
 
-def own_log_waits(session: Connection, company_id: int) -> bool:
-    """Whether the company has events in the ledger's own log that its worker has not taken in."""
+def last_of_own_log(session: Connection, company_id: int) -> int:
+    """The company's last event in the ledger's own log, by its place of insertion; 0 where there is none."""
+    last: int = session.exec_driver_sql(
+        "select coalesce(max(id), 0) from log.event where company_id = %s", (company_id,)
+    ).scalar_one()
+    return last
+
+
+def own_log_waits(session: Connection, company_id: int, last: int) -> bool:
+    """Whether the ledger's worker has not taken in some of the company's events of its own log up to that place."""
     return bool(
         session.exec_driver_sql(
-            "select exists (select 1 from log.event where company_id = %s and seq is null) or exists ("
-            "select 1 from log.event where company_id = %s and seq > "
+            "select exists (select 1 from log.event where company_id = %s and id <= %s and seq is null) or exists ("
+            "select 1 from log.event where company_id = %s and id <= %s and seq > "
             "coalesce((select seq from log.position where producer = 'ledger'), 0))",
-            (company_id, company_id),
+            (company_id, last, company_id, last),
         ).scalar_one()
     )

@@ -11,13 +11,14 @@ A closing that does not come to its end within ten minutes is cancelled by itsel
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import date, timedelta
 from typing import Any
 
 from services.ledger.periods import domain, store
 from services.ledger.proofs.domain import State
-from services.ledger.proofs.usecases import prove
+from services.ledger.proofs.usecases import LOOK_S, prove
 from shared.context import Context
 from shared.contracts import Event
 from shared.contracts.ledger import PeriodCloseCancelled, PeriodClosed, PeriodClosing
@@ -26,6 +27,9 @@ from shared.ids import new_id
 from shared.jobs import enqueue
 
 LOOK = "look-at-closing"
+WAIT_S = 5.0
+"""How long a look waits for the ledger to take in what is there already. While people post it is always a little behind, and a
+look that did not wait would hardly ever find the books proven."""
 
 
 def ask_to_close(ctx: Context, through: date, close_id: str | None) -> dict[str, Any]:
@@ -103,12 +107,22 @@ def _waits_for(ctx: Context, close_id: str) -> list[str]:
     answered = {row.service for row in store.answers(ctx.session, ctx.company_id, close_id)}
     missing = [f"{service} to stop" for service in domain.ANSWERED_BY if service not in answered]
     # the gate first: once it is shut, what could still be dated before is in the log for the next query to see
-    if store.gate_of(ctx.session, ctx.company_id) != close_id or store.own_log_waits(ctx.session, ctx.company_id):
+    if store.gate_of(ctx.session, ctx.company_id) != close_id or (not missing and not _own_log_is_in(ctx)):
         missing.append("the ledger's own log")
     if missing:
         return missing
-    proofs = prove(ctx, ctx.peers, wait_s=0)
+    proofs = prove(ctx, ctx.peers, WAIT_S)
     return [f"{proof.code} is {proof.state}: {proof.reason}".rstrip(": ") for proof in proofs if proof.state is not State.GREEN]
+
+
+def _own_log_is_in(ctx: Context) -> bool:
+    """Whether what the ledger's own log holds of the company now is taken in, within WAIT_S."""
+    last, deadline = store.last_of_own_log(ctx.session, ctx.company_id), time.monotonic() + WAIT_S
+    while store.own_log_waits(ctx.session, ctx.company_id, last):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(LOOK_S)
+    return True
 
 
 def _cancel(ctx: Context, close: Any, reason: str) -> None:
