@@ -1,7 +1,7 @@
 """Writes what is generated from the code: `python -m tests.house.export [--accept-breaking]`.
 
-docs/openapi/<service>.json, docs/events/<type>.json, docs/problems.md and identity's catalogue of permissions. Refuses to
-overwrite a published document by one that breaks its promises, unless that is accepted.
+docs/openapi/<service>.json, docs/events/<type>.json, docs/problems.md, docs/roles.md and identity's catalogue of permissions.
+Refuses to overwrite a published document by one that breaks its promises, unless that is accepted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import msgspec
 from shared.contracts import load_all
 from shared.errors import Refusal
 from shared.http.problems import HTTP_REFUSAL, TYPE_BASE
+from tests.house import role_matrix
 from tests.house.code import HERE, ROOT, import_everything, openapi, permissions
 from tests.house.compatibility import openapi_breaks, schema_breaks
 
 OPENAPI, EVENTS, PROBLEMS = ROOT / "docs" / "openapi", ROOT / "docs" / "events", ROOT / "docs" / "problems.md"
+ROLES = ROOT / "docs" / "roles.md"
 CATALOGUE = ROOT / "services" / "identity" / "roles" / "catalogue.py"
 
 
@@ -117,7 +119,7 @@ def as_text(document: dict[str, Any]) -> str:
 @cache
 def generated() -> dict[Path, str]:
     """Path -> content of every generated file."""
-    result = {CATALOGUE: catalogue(), PROBLEMS: problems()}
+    result = {CATALOGUE: catalogue(), PROBLEMS: problems(), ROLES: role_matrix.page()}
     result |= {OPENAPI / f"{name}.json": as_text(openapi(name)) for name in HERE}
     result |= {EVENTS / f"{type}.json": as_text(schema) for type, schema in event_schemas().items()}
     return result

@@ -12,13 +12,13 @@ import httpx
 
 from shared.ids import new_id
 from tests.house.code import Route, openapi, routes
+from tests.house.role_matrix import FOR_THE_INSTALLATION
 from tests.product import House
 from tests.security.books import DAY, HUNDRED, PASSWORD, Books
 
 GUARDED = [route for route in routes() if route.permission]
 WRITES = [route for route in GUARDED if route.method != "GET"]
 READS = [route for route in GUARDED if route.method == "GET"]
-FOR_THE_INSTALLATION = {"POST /api/identity/companies", "POST /api/identity/signing-keys/replace"}
 COMPANIES_OWN = [route for route in GUARDED if str(route) not in FOR_THE_INSTALLATION]
 
 
