@@ -62,7 +62,8 @@ class Fault:
 class CrashPoint(Fault):
     """A service whose processes die at a point of an event's way."""
 
-    hold_s = (20, 20)
+    hold_s = (1, 1)
+    PATIENCE_S = 20
     WHERE = (
         ("1", "worker", "ledger", "log.worker.after_commit"),
         ("2", "worker", "ledger", "log.worker.before_commit"),
@@ -88,7 +89,7 @@ class CrashPoint(Fault):
         rig.cluster.launch_all(self.service, DUEBOOK_CRASH_AT=f"{self.point}:{self.nth}")
         # the load takes it there; a deposit may take a while to come
         with contextlib.suppress(TimeoutError):
-            rig.until("it did not die", lambda: self._deaths(rig) > before, self.hold)
+            rig.until("it did not die", lambda: self._deaths(rig) > before, self.PATIENCE_S)
 
     def _deaths(self, rig: Rig) -> int:
         """Ended workers, and ends of gunicorn's children as it notes them."""
@@ -240,7 +241,7 @@ class Terminate(Fault):
     def inject(self, rig: Rig) -> None:
         query = (
             "select pg_terminate_backend(pid) from (select pid from pg_stat_activity where usename like 'torture%' "
-            "order by random() limit 4) some"
+            "order by random() limit 4) chosen"
         )
         deadline = time.monotonic() + self.hold
         while time.monotonic() < deadline:
@@ -274,14 +275,7 @@ class LockHotRow(Fault):
     WANTED = (("billing", "app.open_item"), ("payments", "app.open_invoice"), ("ledger", "app.balance"), ("billing", "log.head"))
 
     def choose(self, chance: random.Random) -> None:
-        self.service, self.table = chance.choice(
-            (
-                ("billing", "app.open_item"),
-                ("payments", "copies.open_invoice"),
-                ("ledger", "app.balance"),
-                ("billing", "log.head"),
-            )
-        )
+        self.service, self.table = chance.choice(self.WANTED)
 
     def what(self) -> str:
         return f" {self.service} {self.table}"
@@ -513,14 +507,14 @@ class Skew(Fault):
     row = "35"
     hold_s = (8, 12)
     CLOCKS = {"payments": "+2h", "banking": "-1d", "notifications": "+365d"}
+    NOT_FAKED = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+    """Time-outs run as ever; gunicorn keeps the beats of its children in a file's time."""
 
     def inject(self, rig: Rig) -> None:
         for name, offset in self.CLOCKS.items():
             rig.kill(name)
-            shifted = {"LD_PRELOAD": str(FAKETIME), "FAKETIME": offset, "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
-            rig.cluster.launch_all(name, **shifted)
-        with contextlib.suppress(TimeoutError):
-            rig.until_it_answers()
+            rig.cluster.launch_all(name, LD_PRELOAD=str(FAKETIME), FAKETIME=offset, **self.NOT_FAKED)
+        rig.until_it_answers()
 
     def lift(self, rig: Rig) -> None:
         for name in self.CLOCKS:
