@@ -46,11 +46,13 @@ def served(app: Any) -> Iterator[int]:
             thread.join()
 
 
-def rendered(folder: Path, port: int, api: int, console: int) -> str:
-    """The deployed configuration for this machine: other ports and folders, everything else as it is."""
+def rendered(folder: Path, port: int, api: int, console: int, limits: bool) -> str:
+    """The deployed configuration for this machine: other ports and folders, everything else as it is. Without `limits`, as many
+    requests a second as wanted."""
     text = (ROOT / "deploy/nginx/gateway.conf").read_text()
     for pattern, replacement in (
         (r"http://\$\{service\}-api:8000", f"http://127.0.0.1:{api}"),
+        (r"http://identity-api:8000", f"http://127.0.0.1:{api}"),
         (r"http://console:8000", f"http://127.0.0.1:{console}"),
         (r"listen 8080;", f"listen 127.0.0.1:{port};"),
         (r"/tmp/", f"{folder}/"),
@@ -60,16 +62,16 @@ def rendered(folder: Path, port: int, api: int, console: int) -> str:
     ):
         text, changed = re.subn(pattern, replacement, text)
         assert changed, pattern
-    return text
+    return text if limits else re.sub(r"rate=\d+r/s", "rate=100000r/s", text)
 
 
 @contextmanager
-def nginx(folder: Path, api: int, console: int) -> Iterator[int]:
+def nginx(folder: Path, api: int, console: int, *, limits: bool) -> Iterator[int]:
     """nginx with the deployed configuration, checked by itself first."""
     assert NGINX
     (port,) = free_ports(1)
     file = folder / "gateway.conf"
-    file.write_text(rendered(folder, port, api, console))
+    file.write_text(rendered(folder, port, api, console, limits))
     command = [NGINX, "-c", str(file), "-p", str(folder), "-e", str(folder / "errors")]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
     assert tested.returncode == 0, tested.stderr

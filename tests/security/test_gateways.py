@@ -74,7 +74,7 @@ def door(request: pytest.FixtureRequest, shared_house: House, tmp_path_factory: 
             # the bare app, which answers to all paths: what is refused is refused by nginx
             api = stack.enter_context(served(shared_house.assembly.app("billing")))
             console = stack.enter_context(served(gateway.console))
-            yield stack.enter_context(nginx(tmp_path_factory.mktemp("nginx"), api, console))
+            yield stack.enter_context(nginx(tmp_path_factory.mktemp("nginx"), api, console, limits=False))
 
 
 def upper(path: str) -> str:
