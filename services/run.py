@@ -15,6 +15,8 @@ import argparse
 import importlib
 import logging
 import signal
+import socket
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from types import ModuleType
@@ -40,6 +42,8 @@ from shared.telemetry import configure_logs, log
 
 GRACE_S = 20
 """How long requests that run may go on after SIGTERM."""
+SILENCE_S = 5
+"""How long a sender may be silent in the middle of a request; then its thread is there for others again."""
 STOPS = (signal.SIGTERM, signal.SIGINT)
 WRONG_SETTINGS, UNREACHABLE = 2, 1
 
@@ -108,6 +112,7 @@ def api(service: str) -> None:
         "keepalive": 75,  # longer than the gateway keeps an idle connection, so that it is the one to close it
         "worker_tmp_dir": "/dev/shm",  # a slow disk is no reason to restart a worker
         "control_socket_disable": True,
+        "when_ready": _hang_up_on_silence,
         "logger_class": _OneLog,
         "loglevel": level.lower(),
     }
@@ -228,6 +233,12 @@ def _configure_logs(service: str, level: str) -> None:
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each page asked of a peer says nothing
+
+
+def _hang_up_on_silence(server: Any) -> None:
+    """Connections inherit it. gunicorn takes it off what a request is read from by its own means, but not by the kernel's."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", SILENCE_S, 0))
 
 
 class _OneLog(Logger):

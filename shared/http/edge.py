@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -12,14 +11,13 @@ import msgspec
 from flask import Response, current_app, g, make_response, request
 from flask_smorest import Blueprint
 from sqlalchemy import Connection
-from webargs.core import missing
-from webargs.flaskparser import FlaskParser, is_json_request
 
 from shared.context import STATE, Context
 from shared.crash import crash_point
 from shared.errors import Invalid, Malformed, Refusal, Unauthenticated, Unavailable
 from shared.http.attempts import Attempts, RequestInFlight
 from shared.http.auth import PermissionMissing, Principal, bearer_token
+from shared.http.reading import Reader, body
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -64,24 +62,6 @@ def ctx() -> Context:
     """The context of the request that is being answered."""
     result: Context = g.ctx
     return result
-
-
-class Reader(FlaskParser):
-    """Reads bodies and queries; what a schema does not know is a fault in a query too, so a misspelled filter is not passed
-    over."""
-
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None}  # as the schema says: raise
-
-    def _raw_load_json(self, req: Any) -> Any:
-        # The standard library's reader fails on what is nested too deep or has too many digits, and takes NaN and halves of
-        # characters for values.
-        if not is_json_request(req):
-            return missing
-        body = req.get_data(cache=True)
-        try:
-            return msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise json.JSONDecodeError(str(error), "the body" if body else "", 0) from None
 
 
 class Routes(Blueprint):
@@ -246,7 +226,7 @@ def _transaction(
 
 def _fingerprint() -> bytes:
     digest = hashlib.sha256(request.method.encode())
-    for part in (request.path.encode(), request.query_string, request.get_data(cache=True)):
+    for part in (request.path.encode(), request.query_string, body()):
         digest.update(b"\0" + part)
     return digest.digest()
 

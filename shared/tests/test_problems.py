@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from io import BytesIO
 from typing import Any
 
 import httpx
 import pytest
 
+from shared.errors import Malformed
+from shared.http.reading import body
 from shared.tests.edge import Edge
 from tests.product import Company
 
@@ -60,11 +64,64 @@ def test_a_body_that_is_no_object_is_refused(edge: Edge, company: Company, body:
     assert answer.headers["Content-Type"] == "application/problem+json"
 
 
-def test_a_form_is_not_taken_for_json(edge: Edge, company: Company) -> None:
-    answer = edge.call(company, "POST", THINGS, data=THING)
-
-    assert answer.status_code in (415, 422)
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/x-www-form-urlencoded", "name=apple"),
+        ("text/plain", '{"name": "apple"}'),
+        ("multipart/form-data; boundary=x", "--x--"),
+        ("multipart/form-data", "x"),
+        ("", '{"name": "apple"}'),
+        ("nonsense", '{"name": "apple"}'),
+    ],
+)
+def test_a_body_of_another_kind_is_not_taken_for_json(edge: Edge, company: Company, kind: str, body: str) -> None:
+    problem(edge.call(company, "POST", THINGS, content=body, headers={"Content-Type": kind}), 415, "unsupported-media-type")
     assert edge.events(company) == 0
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "x"])
+def test_a_compressed_body_is_refused_by_its_header(edge: Edge, company: Company, encoding: str) -> None:
+    answer = edge.call(company, "POST", THINGS, json=THING, headers={"Content-Encoding": encoding})
+
+    problem(answer, 415, "unsupported-media-type")
+
+
+@pytest.mark.parametrize("sent", [2001, 5000])
+def test_a_body_of_unknown_length_is_not_cut_off_but_refused_where_it_is_too_large(
+    edge: Edge, company: Company, sent: int
+) -> None:
+    body = json.dumps(THING).ljust(sent).encode()
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": THINGS,
+        "CONTENT_TYPE": "application/json",
+        "HTTP_AUTHORIZATION": f"Bearer {company.token()}",
+        "HTTP_IDEMPOTENCY_KEY": "key",
+        "wsgi.input": BytesIO(body),
+        "wsgi.input_terminated": True,
+        "SERVER_NAME": "edge",
+        "SERVER_PORT": "80",
+        "wsgi.url_scheme": "http",
+    }
+    answers: list[str] = []
+
+    b"".join(edge.app(environ, lambda status, _: answers.append(status)))  # type: ignore[arg-type,return-value]
+
+    assert answers == ["413 REQUEST ENTITY TOO LARGE"]
+    assert edge.events(company) == 0
+
+
+def test_a_body_that_breaks_off_is_the_sender_s_fault(edge: Edge, company: Company) -> None:
+    class Broken(BytesIO):
+        def read(self, *_: Any) -> bytes:
+            raise RuntimeError("no chunk")
+
+        readinto = read  # type: ignore[assignment]
+
+    environ = {"wsgi.input": Broken(), "wsgi.input_terminated": True, "CONTENT_TYPE": "application/json"}
+    with edge.app.test_request_context(THINGS, method="POST", environ_overrides=environ), pytest.raises(Malformed):
+        body()
 
 
 def test_every_fault_is_told_at_once_with_its_place(edge: Edge, company: Company) -> None:

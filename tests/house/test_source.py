@@ -13,9 +13,10 @@ from tests.house.code import HERE, ROOT, assembly, calls, files, imports, name_o
 SERVICE_FILES = files("services")
 CODE = [*files("shared"), *SERVICE_FILES]
 SECONDS = {
+    "services/ledger/periods/usecases.py": "deadline",
+    "services/ledger/proofs/usecases.py": "deadline",
     "shared/clock.py": "pauses",
     "shared/tokens.py": "instants of tokens",
-    "services/ledger/proofs/usecases.py": "deadline",
     "shared/db.py": "timeouts",
     "shared/http/app.py": "duration of a request",
     "shared/http/attempts.py": "deadline",
@@ -24,6 +25,7 @@ SECONDS = {
     "shared/http/waiting.py": "deadline",
     "shared/log/bus.py": "timeouts",
     "shared/log/relay.py": "polls, ages",
+    "shared/log/store.py": "ages",
     "shared/log/wake.py": "pauses",
     "shared/log/worker.py": "polls",
     "shared/peers.py": "timeouts",
@@ -31,6 +33,7 @@ SECONDS = {
 }
 """Files that may hold a float: seconds, never money."""
 CLOCKS = {
+    "services/ledger/periods/usecases.py": "deadline",
     "services/ledger/proofs/usecases.py": "deadline",
     "shared/clock.py": "the clock",
     "shared/ids.py": "the part of an id that sorts by time",
