@@ -150,6 +150,7 @@ def a_customers_balance_changes_by_one_cent(harm: Harm) -> str:
 # billing
 
 ISSUED = "select * from app.invoice where company_id = %(company)s and number is not null order by id"
+OF_OWN_SERIES = "select * from app.invoice where company_id = %(company)s and series = 'own' order by id"
 OF_INVOICE = "where company_id = %(company)s and id = %(id)s"
 SUB_LEDGER = "select * from app.ar_posting where company_id = %(company)s order by id"
 APPLIED = "select * from app.ar_posting where company_id = %(company)s and kind = 'application' order by id"
@@ -193,7 +194,7 @@ def an_open_balance_changes_by_one_cent(harm: Harm) -> str:
 
 @corruption("billing", "app.invoice", rule="A3")
 def an_invoice_skips_numbers(harm: Harm) -> str:
-    row = harm.pick(ISSUED)
+    row = harm.pick(OF_OWN_SERIES)
     number = row.series_number + 1000
     harm.do(
         f"update app.invoice set series_number = %(number)s, number = %(text)s {OF_INVOICE}",
@@ -206,7 +207,7 @@ def an_invoice_skips_numbers(harm: Harm) -> str:
 
 @corruption("billing", "app.invoice", rule="A3")
 def two_invoices_have_one_number_of_the_series(harm: Harm) -> str:
-    one, two = harm.random.sample(harm.rows(ISSUED), 2)
+    one, two = harm.random.sample(harm.rows(OF_OWN_SERIES), 2)
     harm.do(f"update app.invoice set series_number = %(number)s {OF_INVOICE}", id=one.id, number=two.series_number)
     return f"invoice {one.number} ({one.id}) is number {two.series_number}"
 

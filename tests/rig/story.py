@@ -18,6 +18,7 @@ def tell(company: Company) -> None:
     teller.december(greenfield, harbor)
     teller.january(greenfield, harbor, osaka)
     teller.too_late(harbor)
+    teller.other_ways(greenfield, harbor)
 
 
 class Teller:
@@ -73,6 +74,35 @@ class Teller:
         self.receive(harbor, "2026-01-15", _to(doubtful, "80.00"))
         self.pump()
 
+    def other_ways(self, greenfield: str, harbor: str) -> None:
+        """Drafts, imports, a closing that is cancelled, and changes of what documents name."""
+        self.send("POST", "ledger/accounts", {"code": "4010", "name": "Sales of 2026", "kind": "revenue"})
+        self.send("PATCH", "ledger/accounts/4010", {"name": "Sales since 2026"})
+        self.send("PUT", "ledger/roles/sales", {"account": "4010"})
+        self.send("PUT", f"billing/customers/{greenfield}", {"code": "GREEN", "name": "Greenfield & Sons", "version": 1})
+        self.send("PATCH", f"identity/companies/{self.company.id}", {"name": "Under a new name"})
+        person = {"email": f"clerk{self.company.id}@example.com", "name": "Clerk", "role": "viewer", "password": "correct horse"}
+        clerk = self.post("identity/people", person)
+        self.send("PATCH", f"identity/people/{clerk}", {"active": False})
+        cancelled = self.post("ledger/period-closes", {"through": "2026-01-02"})
+        self.post(f"ledger/period-closes/{cancelled}/cancel", {"reason": "too early"})
+        self.pump()
+        self.issue(harbor, "2026-01-15", ("Not sure yet", "1", "5.00", "0"), issue=False)
+        draft = self.issue(harbor, "2026-01-15", ("Sure by now", "1", "66.60", "8.25"), issue=False)
+        self.post(f"billing/invoices/{draft}/issue", {})
+        of_old = {"source": "old books", "external_id": "1"}
+        invoice = {"customer": {"code": "OLD", "name": "Old customer"}, "issued_on": "2026-01-02", "due_on": "2026-02-01"}
+        self.send(
+            "POST", "billing/imports/invoices", {"rows": [{**of_old, **invoice, "number": "0001", "amount": wire(usd("55.94"))}]}
+        )
+        self.pump()
+        receipt = {"invoice": {"number": "0001"}, "received_on": "2026-01-10", "payment_type": "Check", "check_number": "7"}
+        paid = self.send("POST", "payments/imports/receipts", {"rows": [{**of_old, **receipt, "amount": wire(usd("55.94"))}]})
+        self.pump()
+        deposit = {"posting_on": "2026-01-12", "receipt_ids": [paid["items"][0]["id"]]}
+        self.send("POST", "banking/imports/deposits", {"rows": [{**of_old, **deposit}]})
+        self.pump()
+
     def customer(self, name: str, currency: str = "USD") -> str:
         return self.post("billing/customers", {"name": name, "currency": currency})
 
@@ -112,8 +142,14 @@ class Teller:
 
     def post(self, path: str, body: dict[str, Any]) -> str:
         """The id of what was made."""
-        made: str = self.company.post(f"/api/{path}", body, pump=False)["id"]
+        made: str = self.send("POST", path, body)["id"]
         return made
+
+    def send(self, method: str, path: str, body: dict[str, Any]) -> Any:
+        """The answer to a write that must succeed."""
+        answer = self.company.call(method, f"/api/{path}", body)
+        assert answer.is_success, answer.text
+        return answer.json()
 
 
 def _to(invoice: str, amount: str | Money) -> dict[str, Any]:

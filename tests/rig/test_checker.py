@@ -62,7 +62,11 @@ HARMS = {
         ),
     ],
     "ledger app.period_close": [
-        (f"update app.period_close set state = 'closing', ended_at = null where {MINE}", "E10", "waits since"),
+        (
+            f"update app.period_close set state = 'closing', ended_at = null where {MINE} and state = 'closed'",
+            "E10",
+            "waits since",
+        ),
     ],
     # billing
     "billing app.ar_posting": [
