@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from services.banking.tests.conftest import Bank, Producer, problem_pointers
-from shared.contracts.identity import CompanyCreated
 from shared.contracts.ledger import AccountCreated
 from shared.ids import derived_id, new_id
 from shared.testing import usd, wire
@@ -27,23 +26,22 @@ def test_a_company_begins_with_the_bank_account_of_its_chart(bank: Bank) -> None
     assert event["data"] == {"bank_account_id": first["id"], "name": "Bank", "account": "1010", "currency": "USD"}
 
 
-@pytest.fixture
-def nowhere(banking_house: House, producers: dict[str, Producer]) -> tuple[int, dict[str, Producer]]:
-    """The number of a company that banking has not heard of, and producers to speak of it."""
-    return 10_000_000 + int.from_bytes(new_id("cmp")[-4:].encode(), "big") % 10_000_000, producers
+def hear_of_companies(banking_house: House) -> None:
+    banking_house.consumers["banking"].catch_up("identity", banking_house.peers["banking"].fetch)
 
 
 @pytest.mark.parametrize("chart_first", [True, False])
 def test_the_first_bank_account_is_opened_once_whichever_arrives_first_company_or_chart(
-    banking_house: House, nowhere: tuple[int, dict[str, Producer]], chart_first: bool
+    banking_house: House, producers: dict[str, Producer], chart_first: bool
 ) -> None:
-    company_id, producers = nowhere
-    company = CompanyCreated(name="Late", time_zone="UTC", currency="CAD")
+    company_id = banking_house.company_elsewhere("CAD", name="Late")
     chart = AccountCreated(code="1010", name="Bank", kind="asset", control="bank", active=True)
-    # ledger's log stands in for identity's: what counts is the order in which the facts arrive
-    for fact in (chart, company) if chart_first else (company, chart):
-        producers["ledger"].states(company_id, "any", fact)
-        producers["ledger"].deliver()
+    producers["ledger"].states(company_id, "any", chart)
+    for comes in (True, False):
+        if comes is chart_first:
+            producers["ledger"].deliver()
+        else:
+            hear_of_companies(banking_house)
 
     with banking_house.owner("banking") as owner:
         rows = owner.execute(
@@ -52,11 +50,9 @@ def test_the_first_bank_account_is_opened_once_whichever_arrives_first_company_o
     assert rows == [("1010", "CAD", True)]
 
 
-def test_an_account_1010_that_is_no_bank_opens_no_bank_account(
-    banking_house: House, nowhere: tuple[int, dict[str, Producer]]
-) -> None:
-    company_id, producers = nowhere
-    producers["ledger"].states(company_id, "any", CompanyCreated(name="Odd", time_zone="UTC", currency="USD"))
+def test_an_account_1010_that_is_no_bank_opens_no_bank_account(banking_house: House, producers: dict[str, Producer]) -> None:
+    company_id = banking_house.company_elsewhere(name="Odd")
+    hear_of_companies(banking_house)
     chart = AccountCreated(code="1010", name="Petty cash", kind="asset", control=None, active=True)
     producers["ledger"].states(company_id, "any", chart)
     producers["ledger"].deliver()
