@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
+from itertools import takewhile
 from typing import Any
 
 from tests.rig.sabotage import SABOTAGES
 from tests.simulation.campaign import run_seeds
 from tests.simulation.run import Outcome, run_seed
 from tests.simulation.world import World, admin_url
+
+SAYS_EVERY_S = 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -65,51 +67,49 @@ def _alone(seed: int, sabotage: str | None) -> Outcome:
 
 def campaign(first: int, seeds: int, processes: int, go_on: bool, sabotage: str | None) -> int:
     """Runs many seeds in several processes. Prints what fails, and how fast it goes."""
-    began, last = time.monotonic(), 0.0
+    began, said = time.monotonic(), 0.0
     context = multiprocessing.get_context("spawn")
     results: Any = context.Queue()
+    stop = context.Event()
     parts = [range(first + part, first + seeds, processes) for part in range(processes)]
-    workers = [context.Process(target=_work, args=(results, part, go_on, sabotage)) for part in parts]
+    workers = [context.Process(target=_work, args=(results, stop, part, go_on, sabotage)) for part in parts]
     for worker in workers:
         worker.start()
-    done, failed, ended = 0, [], 0
-    try:
-        while ended < processes:
-            outcome = results.get()
-            if outcome is None:
-                ended += 1
-                continue
-            done += 1
-            if outcome.breaches:
-                failed.append(outcome.seed)
-                print(outcome.report(), flush=True)
-                if not go_on:
-                    break
-            if time.monotonic() - last > 5 or done == seeds:
-                last = time.monotonic()
-                print(f"{done} of {seeds} seeds, {len(failed)} failed, {done / (last - began):.2f} seeds/s", flush=True)
-    finally:
-        for worker in workers:
-            if failed and not go_on:
-                worker.terminate()
-            worker.join()
+    done, failed, working = 0, [], processes
+    while working:
+        outcome = results.get()
+        if outcome is None:
+            working -= 1
+            continue
+        done += 1
+        if outcome.breaches:
+            failed.append(outcome.seed)
+            print(outcome.report(), flush=True)
+            if not go_on:
+                stop.set()
+        if time.monotonic() - said > SAYS_EVERY_S:
+            said = time.monotonic()
+            print(f"{done} of {seeds} seeds, {len(failed)} failed, {done / (said - began):.2f} seeds/s", flush=True)
+    for worker in workers:
+        worker.join()
     print(f"{done} seeds from {first} in {time.monotonic() - began:.0f} s, failed: {failed or 'none'}")
     return 1 if failed or done < seeds else 0
 
 
-def _work(results: Any, seeds: range, go_on: bool, sabotage: str | None) -> None:
+def _work(results: Any, stop: Any, seeds: range, go_on: bool, sabotage: str | None) -> None:
     """One process: a world of its own, and a new one after a seed that failed."""
     left = list(seeds)
-    while left:
-        world = World(admin_url())
-        try:
-            with SABOTAGES[sabotage](world.urls) if sabotage else nullcontext():
-                for outcome in run_seeds(world, left):
-                    left = [seed for seed in left if seed != outcome.seed]
-                    if outcome.breaches and not go_on:
-                        left = []
-                    results.put(outcome)
-        finally:
-            world.close()
-    results.put(None)
-    sys.exit(0)
+    try:
+        while left and not stop.is_set():
+            world = World(admin_url())
+            try:
+                with SABOTAGES[sabotage](world.urls) if sabotage else nullcontext():
+                    for outcome in run_seeds(world, takewhile(lambda _: not stop.is_set(), list(left))):
+                        left.remove(outcome.seed)
+                        results.put(outcome)
+                        if outcome.breaches and not go_on:
+                            stop.set()
+            finally:
+                world.close()
+    finally:
+        results.put(None)

@@ -11,13 +11,11 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-import msgspec
-
 from embedded.assembly import service
 from shared.config import SERVICES
 from shared.db import is_transient
-from shared.log import store
-from shared.log.bus import NotConfirmed
+from shared.log import pages, store
+from shared.log.bus import PREFETCH_PAGES, NotConfirmed
 from shared.log.consumer import Taken
 from shared.peers import PeerUnreachable
 from tests.rig.breach import Breach
@@ -145,7 +143,7 @@ class Run:
             heads = {name: self._head(name) for name in SERVICES}
             for name in SERVICES:
                 for _ in range(len(self.bus.queues[name])):
-                    moved += self._take(name)
+                    moved += self._take(name) if self.bus.queues[name] else 0
                 moved += sum(self._look(name, producer) for producer in self._behind(name, heads))
             moved += self._jobs("ledger")
             if not moved:
@@ -235,20 +233,25 @@ class Run:
         return self._as_worker(name, publish)
 
     def _take(self, name: str) -> int:
-        """One message: acknowledged once its page has its effect or is known to have none; else it stays in the queue. What is no
-        page, or does not follow, makes the service read the producer's log."""
+        """Some messages, acknowledged once their pages have their effect or are known to have none; else they stay in the queue.
+        What is no page, or does not follow, makes the service read the producer's log."""
         queue, consumer = self.bus.queues[name], self.world.consumers[name]
-        producer, raw = queue[0]
+        arrived = queue[: PREFETCH_PAGES if self.bus.healed else self.chance.randrange(1, PREFETCH_PAGES + 1)]
 
         def take() -> int:
-            try:
-                unread = consumer.take(raw) is Taken.GAP
-            except (msgspec.MsgspecError, ValueError):
-                unread = True
-            if unread:
+            read, unread = [], set()
+            for producer, raw in arrived:
+                try:
+                    read.append(pages.read(raw))
+                except pages.NoPage:
+                    unread.add(producer)
+            for page in pages.joined(read):
+                if consumer.take_page(page) is Taken.GAP:
+                    unread.add(page.producer)
+            del queue[: len(arrived)]
+            for producer in sorted(unread):
                 consumer.catch_up(producer, self._fetch(name))
-            del queue[0]
-            return 1
+            return len(arrived)
 
         return self._as_worker(name, take)
 
