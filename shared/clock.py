@@ -16,8 +16,12 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
+from shared.patience import Entrance
+
 ASK_EVERY_S = 10.0
 """How often the database is asked for the time at most."""
+ANSWERS_S = 3
+"""How long an answer is waited for."""
 DOUBTFUL_S = 1.0
 """An answer that took longer is passed over: nobody knows which moment of the wait it tells."""
 
@@ -47,6 +51,7 @@ class DatabaseClock(Clock):
         """An instant of the database, and when it was by the monotonic clock."""
         self.asked_at = 0.0
         self.lock = Lock()
+        self.entrance = Entrance(ANSWERS_S)
 
     def now(self) -> datetime:
         """This instant, in UTC. Raises psycopg.OperationalError where the time was never told."""
@@ -68,7 +73,7 @@ class DatabaseClock(Clock):
         return self.known is None or time.monotonic() - self.asked_at > ASK_EVERY_S
 
     def _ask(self) -> None:
-        with psycopg.connect(self.url, autocommit=True, connect_timeout=2) as connection:
+        with self.entrance.connect(self.url, autocommit=True, connect_timeout=2) as connection:
             began = time.monotonic()
             ((instant,),) = connection.execute("select clock_timestamp()").fetchall()
             ended = time.monotonic()

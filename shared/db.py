@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from shared.config import Settings
+from shared.patience import Entrance
 
 ROLES = ("owner", "api", "worker", "log")
 
@@ -43,7 +44,11 @@ NOTICED = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3
 """A server that vanished without a word, or a network that swallows everything, is noticed within 15 s."""
 
 
-def engine(url: str, pool_size: int, *, autocommit: bool = False) -> Engine:
+API_ANSWERS_S, WORKER_ANSWERS_S, LOG_ANSWERS_S = 8, 65, 15
+"""For so long an answer is waited for. Longer than the server itself lets a statement run, so it ends only what has no server."""
+
+
+def engine(url: str, pool_size: int, *, autocommit: bool = False, answers_within_s: int | None = None) -> Engine:
     """A pool of at most `pool_size` connections; made lazily, so an unused role costs none.
 
     `autocommit`: each statement is a transaction of its own, and no lock outlives the statement that took it.
@@ -62,6 +67,12 @@ def engine(url: str, pool_size: int, *, autocommit: bool = False) -> Engine:
         connect_args={"connect_timeout": 5, **NOTICED},
         **({"isolation_level": "AUTOCOMMIT"} if autocommit else {}),
     )
+
+    entrance = Entrance(answers_within_s)
+
+    @event.listens_for(made, "do_connect")
+    def connect(_: object, __: object, arguments: list[Any], options: dict[str, Any]) -> psycopg.Connection:
+        return entrance.connect(*arguments, **options)
 
     @event.listens_for(made, "connect")
     def tune(connection: psycopg.Connection, _: object) -> None:
@@ -116,16 +127,16 @@ class Database:
 
     @cached_property
     def api(self) -> Engine:
-        return engine(self.settings.api_database_url, self.settings.pool_size)
+        return engine(self.settings.api_database_url, self.settings.pool_size, answers_within_s=API_ANSWERS_S)
 
     @cached_property
     def worker(self) -> Engine:
-        return engine(self.settings.worker_database_url, 3)
+        return engine(self.settings.worker_database_url, 3, answers_within_s=WORKER_ANSWERS_S)
 
     @cached_property
     def log(self) -> Engine:
         """In autocommit: who is stopped while it numbers or publishes holds the log's head for nobody else."""
-        return engine(self.settings.log_database_url, 3, autocommit=True)
+        return engine(self.settings.log_database_url, 3, autocommit=True, answers_within_s=LOG_ANSWERS_S)
 
     def close(self) -> None:
         """Closes idle connections; the pools go on and open new ones when they are asked."""

@@ -28,6 +28,7 @@ SECONDS = {
     "shared/log/store.py": "ages",
     "shared/log/wake.py": "pauses",
     "shared/log/worker.py": "polls",
+    "shared/patience.py": "deadline",
     "shared/peers.py": "timeouts",
     "shared/telemetry.py": "measurements",
 }
@@ -44,6 +45,7 @@ CLOCKS = {
     "shared/log/bus.py": "heartbeats",
     "shared/log/relay.py": "age of the oldest event that waits",
     "shared/log/worker.py": "polls",
+    "shared/patience.py": "deadline",
 }
 """Files that may ask the machine for the time."""
 PRINTS = {"services/run.py": "says before there is a log why a process does not start"}
