@@ -78,9 +78,11 @@ class BankPostingOut(Out):
 @routes.post("/bank-accounts", permission="banking.bank_account.write")
 @routes.arguments(BankAccountIn)
 @routes.response(201, BankAccountOut)
-def create_bank_account(body: dict[str, Any]) -> dict[str, Any]:
+@routes.alt_response(200, schema=BankAccountOut, description="the bank account that was made under this id before", success=True)
+def create_bank_account(body: dict[str, Any]) -> Any:
     """Keep a bank account on its own ledger account"""
-    return usecases.create_bank_account(ctx(), body)
+    made, new = usecases.create_bank_account(ctx(), body)
+    return made, 201 if new else 200
 
 
 @routes.get("/bank-accounts", permission="banking.bank_account.read")

@@ -21,8 +21,8 @@ DEFAULT_ACCOUNT = "1010"
 """Code of the account "Bank" in the chart that every company begins with."""
 
 
-def create_bank_account(ctx: Context, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """A new bank account on a ledger account of its own; without `currency`, in the company's.
+def create_bank_account(ctx: Context, wanted: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+    """A new bank account on a ledger account of its own, and that it is new; without `currency`, in the company's.
 
     The same id with the same content again answers the same account. Refuses with AccountUnknown, AccountInactive,
     AccountIsNoBank, a default fee account that no document may name, LedgerAccountTaken, BankAccountDiffers.
@@ -39,14 +39,14 @@ def create_bank_account(ctx: Context, wanted: Mapping[str, Any]) -> dict[str, An
     if wanted["id"] and (known := store.find(ctx.session, ctx.company_id, made.id)):
         if known != made:
             raise BankAccountDiffers(pointer="/id")
-        return _shown(known)
+        return _shown(known), False
     with Faults() as faults:
         _check_bank(ctx, made.account, faults)
         _check_fee_account(ctx, made.fee_account, faults)
     if not store.add_bank_account(ctx.session, ctx.company_id, made):
         raise LedgerAccountTaken(f"account {made.account} belongs to another bank account", pointer="/account")
     _state_created(ctx, made)
-    return _shown(made)
+    return _shown(made), True
 
 
 def open_default_bank_account(ctx: Context) -> None:

@@ -31,9 +31,11 @@ class DepositGroupQuery(ListQuery):
 @routes.post("/deposit-groups", permission="banking.deposit_group.write")
 @routes.arguments(DepositGroupIn)
 @routes.response(201, DepositGroupOut)
-def create_deposit_group(body: dict[str, Any]) -> dict[str, Any]:
+@routes.alt_response(200, schema=DepositGroupOut, description="the group that was made under this id before", success=True)
+def create_deposit_group(body: dict[str, Any]) -> Any:
     """Create a deposit group"""
-    return usecases.create_deposit_group(ctx(), body["description"], body["id"])
+    made, new = usecases.create_deposit_group(ctx(), body["description"], body["id"])
+    return made, 201 if new else 200
 
 
 @routes.get("/deposit-groups", permission="banking.deposit_group.read")

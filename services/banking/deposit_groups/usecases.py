@@ -16,13 +16,17 @@ class DepositGroupExists(Conflict):
     code = "deposit-group-exists"
 
 
-def create_deposit_group(ctx: Context, description: str, group_id: str | None = None) -> dict[str, str]:
-    """A new group. The same id with the same description again answers the same group. Raises DepositGroupExists."""
+def create_deposit_group(ctx: Context, description: str, group_id: str | None = None) -> tuple[dict[str, str], bool]:
+    """A new group, and that it is new. The same id with the same description again answers the same group.
+
+    Raises DepositGroupExists.
+    """
     made = group_id or new_id("dgr")
     added = store.add_groups(ctx.session, ctx.company_id, [(made, description)])
-    if not added and store.description_of(ctx.session, ctx.company_id, made) != description:
-        raise DepositGroupExists(pointer="/description")
-    return {"id": made, "description": description}
+    known = description if added else store.description_of(ctx.session, ctx.company_id, made)
+    if known != description:
+        raise DepositGroupExists(pointer="/description" if known is None else "/id")
+    return {"id": made, "description": description}, bool(added)
 
 
 def create_default_groups(ctx: Context) -> None:

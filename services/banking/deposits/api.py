@@ -109,11 +109,13 @@ class DepositQuery(ListQuery):
 @routes.post("/deposits", permission="banking.deposit.post", money=True)
 @routes.arguments(DepositIn)
 @routes.response(201, DepositOut)
-def post_deposit(body: dict[str, Any]) -> dict[str, Any]:
+@routes.alt_response(200, schema=DepositOut, description="the deposit that was made under this id before", success=True)
+def post_deposit(body: dict[str, Any]) -> Any:
     """Take receipts to the bank together"""
     deposit_id = body.pop("id")
     receipt_ids = tuple(body.pop("receipt_ids") or ())
-    return usecases.post_deposit(ctx(), WantedDeposit(receipt_ids=receipt_ids, **body), deposit_id)
+    made, new = usecases.post_deposit(ctx(), WantedDeposit(receipt_ids=receipt_ids, **body), deposit_id)
+    return made, 201 if new else 200
 
 
 @routes.get("/deposits", permission="banking.deposit.read")

@@ -53,18 +53,18 @@ class Books:
         return next((bank for bank in self.banks.values() if bank.is_default), None)
 
 
-def post_deposit(ctx: Context, wanted: WantedDeposit, deposit_id: str | None = None) -> dict[str, Any]:
+def post_deposit(ctx: Context, wanted: WantedDeposit, deposit_id: str | None = None) -> tuple[dict[str, Any], bool]:
     """Takes receipts to the bank together: the named ones, or all of a deposit group that wait (the oldest 500).
 
     Locks the receipts in the order of their ids, so each is in one live deposit at most. The same id with the same content again
-    answers the same deposit. Refuses all faults at once; where the only fault is that another deposit has receipts of this one,
-    raises ReceiptsTaken. Raises DepositDiffers.
+    answers the same deposit, and that it is not new. Refuses all faults at once; where the only fault is that another deposit has
+    receipts of this one, raises ReceiptsTaken. Raises DepositDiffers.
     """
     known_content = store.content_of(ctx.session, ctx.company_id, deposit_id) if deposit_id else None
     if deposit_id and known_content is not None:
         if known_content != wanted.content():
             raise DepositDiffers(pointer="/id")
-        return deposit(ctx, deposit_id)
+        return deposit(ctx, deposit_id), False
     findings = Findings()
     books = books_of(ctx, [wanted])
     bank = check_bank(books, wanted, "", findings.faults)
@@ -81,7 +81,7 @@ def post_deposit(ctx: Context, wanted: WantedDeposit, deposit_id: str | None = N
     findings.refuse()
     assert made is not None
     add_deposits(ctx, [made])
-    return deposit(ctx, made.id)
+    return deposit(ctx, made.id), True
 
 
 def books_of(ctx: Context, deposits: Iterable[WantedDeposit]) -> Books:

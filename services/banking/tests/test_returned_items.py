@@ -137,7 +137,7 @@ def test_a_void_that_arrives_while_a_deposit_takes_the_receipt_waits_for_it_and_
 
     with company_transaction(bank.house.databases["banking"].api, bank.company.id, "usr_test") as session:
         ctx = _context(bank, session)
-        deposit_id = post_deposit(ctx, wanted)["id"]
+        deposit_id = post_deposit(ctx, wanted)[0]["id"]
         ctx.write_stated()
         worker = _delivering(bank)
     worker.join()

@@ -10,7 +10,7 @@ from services.billing.fields import DecimalText
 from services.billing.terms import store, usecases
 from shared.http.edge import Routes, ctx
 from shared.http.paging import Listing, ListQuery, page_of, sort_field
-from shared.http.schemas import In, Out, Text, one_of
+from shared.http.schemas import Id, In, Out, Text, one_of
 
 routes = Routes("billing_terms", __name__, description="Terms of payment: by which rule an invoice is due")
 
@@ -21,7 +21,7 @@ LISTING = Listing(
 )
 
 
-class TermsIn(In):
+class TermsContent(In):
     description = Text(100, required=True, empty=False)
     kind = fields.String(required=True, validate=one_of("net_days", "day_of_month", "on_receipt"))
     days = fields.Integer(strict=True, allow_none=True, validate=validate.Range(0, 3650))
@@ -35,7 +35,11 @@ class TermsIn(In):
     active = fields.Boolean()
 
 
-class TermsChangeIn(TermsIn):
+class TermsIn(TermsContent):
+    id = Id("trm", metadata={"description": "made by the client, for a safe retry"})
+
+
+class TermsChangeIn(TermsContent):
     version = fields.Integer(strict=True, required=True)
 
 
@@ -71,9 +75,11 @@ def list_terms(query: dict[str, Any]) -> Any:
 @routes.post("/terms", permission="billing.terms.write")
 @routes.arguments(TermsIn)
 @routes.response(201, TermsOut)
+@routes.alt_response(200, schema=TermsOut, description="the terms that were made under this id before", success=True)
 def create_terms(body: dict[str, Any]) -> Any:
     """Add terms"""
-    return usecases.create_terms(ctx(), body)
+    made, new = usecases.create_terms(ctx(), body)
+    return made, 201 if new else 200
 
 
 @routes.get("/terms/<terms_id>", permission="billing.terms.read")

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from services.billing.content import IdInUse
 from services.billing.terms import store
 from services.billing.terms.domain import DEFAULT_TERMS
 from services.billing.versions import require_version
@@ -39,14 +40,21 @@ def add_default_terms(ctx: Context) -> None:
     store.add(ctx.session, [{**BLANK, **rule, **_new(ctx)} for rule in DEFAULT_TERMS])
 
 
-def create_terms(ctx: Context, asked: Mapping[str, Any]) -> RowMapping:
-    """New terms of the company. Raises FaultsFound; a repeated description breaks `terms_description`."""
-    values = _checked(asked)
-    row = {**BLANK, **values, **_new(ctx)}
+def create_terms(ctx: Context, asked: Mapping[str, Any]) -> tuple[RowMapping, bool]:
+    """New terms of the company, or those that this `id` and content made before; and whether they are new.
+
+    Raises FaultsFound, IdInUse; a repeated description breaks `terms_description`.
+    """
+    row = {**BLANK, **_new(ctx), **_checked(asked)}
+    known = store.get(ctx.session, ctx.company_id, row["id"]) if "id" in asked else None
+    if known is not None:
+        if any(known[name] != row[name] for name in (*BLANK, "description", "kind")):
+            raise IdInUse(pointer="/id", id=row["id"])
+        return known, False
     if row["is_default"]:
         store.no_longer_default(ctx.session, ctx.company_id, row["id"])
     store.add(ctx.session, [row])
-    return get_terms(ctx, row["id"])
+    return get_terms(ctx, row["id"]), True
 
 
 def change_terms(ctx: Context, terms_id: str, asked: Mapping[str, Any]) -> RowMapping:

@@ -78,10 +78,12 @@ class ManualEntryQuery(ListQuery):
 @routes.post("/manual-entries", permission="ledger.manual_entry.post", money=True)
 @routes.arguments(ManualEntryIn)
 @routes.response(201, ManualEntryOut)
-def post_manual_entry(body: dict[str, Any]) -> dict[str, Any]:
+@routes.alt_response(200, schema=ManualEntryOut, description="the entry that was made under this id before", success=True)
+def post_manual_entry(body: dict[str, Any]) -> Any:
     """Post a journal entry of your own; control accounts belong to their documents"""
     given = [ManualLine(**line) for line in body["lines"]]
-    return usecases.post_manual_entry(ctx(), given, body["description"], body["occurred_on"], body["id"])
+    made, new = usecases.post_manual_entry(ctx(), given, body["description"], body["occurred_on"], body["id"])
+    return made, 201 if new else 200
 
 
 @routes.post("/manual-entries/<manual_entry_id>/reverse", permission="ledger.manual_entry.reverse", money=True)

@@ -20,16 +20,16 @@ from shared.periods import require_open
 
 def post_manual_entry(
     ctx: Context, lines: Sequence[ManualLine], description: str, occurred_on: date | None, manual_entry_id: str | None
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], bool]:
     """States a balanced entry of known, active accounts that are no control accounts, dated into an open period.
 
-    The same entry under the same id answers the one that is there. All faults at once.
+    The same entry under the same id answers the one that is there, and that it is not new. All faults at once.
     Raises FaultsFound, ManualEntryExists.
     """
     manual_entry_id, occurred_on = manual_entry_id or new_id("man"), occurred_on or ctx.today()
     known = store.entry(ctx.session, ctx.company_id, manual_entry_id)
     if known is not None:
-        return _same(ctx, known, lines, description, occurred_on)
+        return _same(ctx, known, lines, description, occurred_on), False
     with Faults() as faults:
         domain.check_lines(lines, faults)
         chart = accounts(ctx.session, ctx.company_id, {line.account for line in lines})
@@ -61,7 +61,7 @@ def post_manual_entry(
         ctx.clock.now(),
         lines,
     )
-    return get_manual_entry(ctx, manual_entry_id)
+    return get_manual_entry(ctx, manual_entry_id), True
 
 
 def reverse_manual_entry(ctx: Context, manual_entry_id: str, occurred_on: date | None, reason: str) -> dict[str, Any]:

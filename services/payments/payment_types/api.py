@@ -79,9 +79,11 @@ def list_payment_types(query: dict[str, Any]) -> dict[str, Any]:
 @routes.post("/payment-types", permission="payments.payment_type.write")
 @routes.arguments(PaymentTypeIn)
 @routes.response(201, PaymentTypeOut)
+@routes.alt_response(200, schema=PaymentTypeOut, description="the payment type that was made under this id before", success=True)
 def create_payment_type(body: dict[str, Any]) -> Any:
     """Create a payment type"""
-    return usecases.create_payment_type(ctx(), body)
+    made, new = usecases.create_payment_type(ctx(), body)
+    return made, 201 if new else 200
 
 
 @routes.get("/payment-types/<payment_type_id>", permission="payments.payment_type.read")

@@ -38,8 +38,8 @@ def create_default_payment_types(ctx: Context) -> None:
     store.add_defaults(ctx.session, ctx.company_id, default_types())
 
 
-def create_payment_type(ctx: Context, values: Mapping[str, Any]) -> RowMapping:
-    """A new payment type, or the one that this `id` and content made before.
+def create_payment_type(ctx: Context, values: Mapping[str, Any]) -> tuple[RowMapping, bool]:
+    """A new payment type, or the one that this `id` and content made before; and whether it is new.
 
     Raises FaultsFound, PaymentTypeNameTaken, IdInUse.
     """
@@ -50,9 +50,9 @@ def create_payment_type(ctx: Context, values: Mapping[str, Any]) -> RowMapping:
         if known is not None and any(known[name] != asked[name] for name in FIELDS):
             raise IdInUse(pointer="/id")
         if known is not None:
-            return known
+            return known, False
     _check(ctx, payment_type_id, asked)
-    return store.add(ctx.session, {"company_id": ctx.company_id, "id": payment_type_id, **asked})
+    return store.add(ctx.session, {"company_id": ctx.company_id, "id": payment_type_id, **asked}), True
 
 
 def change_payment_type(ctx: Context, payment_type_id: str, version: int, changes: Mapping[str, Any]) -> RowMapping:

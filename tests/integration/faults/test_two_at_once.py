@@ -293,3 +293,67 @@ def test_twenty_clients_on_three_customers_hardly_ever_hear_of_each_other(office
     assert set(first) <= {200, 201, 409, 503}
     assert first[409] + first[503] <= max(1, asked * 0.005)
     office.sound()
+
+
+CREATED = ("/api/billing/customers", "/api/billing/terms", "/api/billing/invoices", "/api/payments/payment-types")
+CREATED += ("/api/payments/receipts", "/api/payments/prepayment-applications", "/api/banking/bank-accounts")
+CREATED += ("/api/banking/deposit-groups", "/api/banking/deposits", "/api/ledger/manual-entries")
+
+
+def bodies(office: Office, customer: str, bank: str) -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """For each route that makes something: a body under an id of the client's, and what differs in another content."""
+    invoice = office.invoice(customer, "90.00")
+    office.settle()
+    kept = receipt(office, customer, "90.00", prepaid("90.00"))
+    office.settle()
+    account = {"code": "1015", "name": "Second bank", "kind": "asset", "control": "bank"}
+    assert office.company.call("POST", "/api/ledger/accounts", account).status_code == 201
+    office.settle()
+    entry = [
+        {"account": code, "side": side, "amount": wire(usd("3.00"))} for code, side in (("6100", "debit"), ("4000", "credit"))
+    ]
+    invoice_body, receipt_body = invoice_of(customer, "5.00"), receipt_of(customer, "5.00", prepaid("5.00"))
+    groups = {"description": f"Group {new_id('dgr')}"}
+    return {
+        "/api/billing/customers": ({"id": new_id("cus"), "name": "Harbor"}, {"name": "Linden"}),
+        "/api/billing/terms": ({"id": new_id("trm"), "description": "Net 12", "kind": "net_days", "days": 12}, {"days": 13}),
+        "/api/billing/invoices": ({"id": new_id("inv"), **invoice_body}, {"notes": "other"}),
+        "/api/payments/payment-types": (
+            {"id": new_id("pty"), "name": "Money order", "needs_deposit": True, "deposit_group": "Checks"},
+            {"deposit_group": "Cash"},
+        ),
+        "/api/payments/receipts": ({"id": new_id("rct"), **receipt_body}, {"notes": "other"}),
+        "/api/payments/prepayment-applications": (
+            {"id": new_id("pra"), **application_of(customer, (invoice, "1.00"))},
+            {"applied_on": "2026-01-08"},
+        ),
+        "/api/banking/bank-accounts": ({"id": new_id("ban"), "name": "Second", "account": "1015"}, {"name": "Third"}),
+        "/api/banking/deposit-groups": ({"id": new_id("dgr"), **groups}, {"description": "Other"}),
+        "/api/banking/deposits": ({"id": new_id("dep"), **deposit_of(bank, kept)}, {"notes": "other"}),
+        "/api/ledger/manual-entries": (
+            {"id": new_id("man"), "description": "Correction", "occurred_on": "2026-01-07", "lines": entry},
+            {"description": "Another"},
+        ),
+    }
+
+
+@pytest.mark.matrix("T2", times=len(CREATED))
+@pytest.mark.matrix("T3", times=len(CREATED))
+def test_what_is_made_under_a_clients_id_is_made_once_and_the_retry_says_so(office: Office, customer: str, bank: str) -> None:
+    found = bodies(office, customer, bank)
+    assert found.keys() == set(CREATED)
+    for path, (body, other) in found.items():
+        key = new_id("idk")
+        first = office.company.call("POST", path, body, key=key)
+        same_key = office.company.call("POST", path, body, key=key)
+        same_id = office.company.call("POST", path, body)
+        differs = office.company.call("POST", path, body | other)
+
+        assert first.status_code == 201, (path, first.text)
+        assert (same_key.json(), same_id.json()["id"]) == (first.json(), body["id"]), path
+        assert same_id.status_code == 200, path
+        replayed = same_key.headers.get("Idempotency-Replayed") == "true"
+        assert replayed or same_key.status_code == 200, path
+        assert differs.status_code == 409, (path, differs.text)
+        assert "/id" in differs.text, path
+    office.sound()
