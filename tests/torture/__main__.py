@@ -2,6 +2,7 @@
 
     python -m tests.torture                 one run: 2,000 operations, 12 faults
     python -m tests.torture long            three seeds: 50,000 operations and 201 faults together
+    python -m tests.torture bank            money between twenty accounts, and proofs, read while the ledger is killed
     python -m tests.torture plan --seed 7   what a seed would do
     python -m tests.torture table           kinds of faults, and their rows of the fault matrix
 
@@ -13,13 +14,16 @@ from __future__ import annotations
 import argparse
 import json
 import secrets
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from tests.torture.bank import Bank
 from tests.torture.faults import KINDS, CrashPoint, lacks
+from tests.torture.fork import FORKS
 from tests.torture.plan import Plan, plan
 from tests.torture.rig import Rig
 from tests.torture.run import Run, story_of
@@ -41,11 +45,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if (reason := missing()) is not None and asked.what != "plan":
         print(f"the torture needs servers of its own: {reason}", file=sys.stderr)
         return 2
+    if asked.what == "bank":
+        seed = _seed(asked)
+        return _with_rig(seed, asked, lambda rig: Bank(rig, seed, asked.seconds))
     made = _plans(asked)
     if asked.what == "plan":
         print(*made, sep="\n")
         return 0
-    return max(_run(each, asked) for each in made)
+    rate = asked.rate or (LONG_RATE if asked.what == "long" else RATE)
+    codes = []
+    for each in made:
+        print(each, flush=True)
+        codes.append(_with_rig(each.seed, asked, lambda rig: Run(rig, each, rate, asked.fork)))  # noqa: B023 - called at once
+    return max(codes)
+
+
+def _seed(asked: argparse.Namespace) -> int:
+    return secrets.randbelow(1_000_000) if asked.seed is None else int(asked.seed)
 
 
 def _plans(asked: argparse.Namespace) -> list[Plan]:
@@ -55,39 +71,43 @@ def _plans(asked: argparse.Namespace) -> list[Plan]:
         if (reason := lacks(kind)) is not None:
             print(f"without {kind}: {reason}")
             kinds.remove(kind)
-    first = asked.seed if asked.seed is not None else secrets.randbelow(1_000_000)
+    first = _seed(asked)
     seeds = range(first, first + (SEEDS if asked.what == "long" else 1))
     return [
         plan(seed, asked.operations or operations, asked.faults if asked.faults is not None else faults, kinds) for seed in seeds
     ]
 
 
-def _run(made: Plan, asked: argparse.Namespace) -> int:
-    print(made, flush=True)
+def _with_rig(seed: int, asked: argparse.Namespace, make: Callable[[Rig], Run | Bank]) -> int:
+    """Starts the product, lets what is made of it go, tells what came of it. Exit code 0 where nothing broke."""
     folder = Path(tempfile.mkdtemp(prefix="duebook-torture-", dir=asked.folder))
     folder.chmod(0o711)
-    rig, run, failure = Rig(folder / "run"), None, None
+    rig, doing, failure = Rig(folder / "run"), None, None
     began = time.monotonic()
     try:
         rig.start()
         rig.open_books()
-        print(f"two companies over six services, two workers each, after {time.monotonic() - began:.0f} s", flush=True)
-        run = Run(rig, made, asked.rate or (LONG_RATE if asked.what == "long" else RATE))
-        run.go()
+        print(
+            f"seed {seed}: six services with two workers each, two companies, after {time.monotonic() - began:.0f} s", flush=True
+        )
+        doing = make(rig)
+        doing.go()
     except BaseException as error:  # noqa: BLE001 - told below, with all that is kept
         failure = error
     passed = False
-    if run is not None:
-        lines, passed = run.summary()
+    if doing is not None:
+        lines, passed = doing.summary()
         print(*lines, sep="\n")
         if asked.results:
             with Path(asked.results).open("a") as file:
-                file.writelines(json.dumps(line) + "\n" for line in run.results(0 if failure is None else 1))
+                file.writelines(json.dumps(line) + "\n" for line in doing.results(0 if failure is None else 1))
     keep = asked.keep or isinstance(failure, Exception)
-    if keep and failure is not None:
+    if failure is not None:
         print(*story_of(failure, rig, folder), sep="\n")
     rig.stop(keep)
-    print(f"seed {made.seed}: {'passed' if passed and failure is None else 'FAILED'}", flush=True)
+    if not keep:
+        shutil.rmtree(folder)
+    print(f"seed {seed}: {'passed' if passed and failure is None else 'FAILED'}", flush=True)
     if isinstance(failure, KeyboardInterrupt):
         raise failure
     return 0 if passed and failure is None else 1
@@ -95,11 +115,13 @@ def _run(made: Plan, asked: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m tests.torture", description="Real processes under load, broken by a plan.")
-    parser.add_argument("what", nargs="?", default="run", choices=("run", "long", "plan", "table"))
+    parser.add_argument("what", nargs="?", default="run", choices=("run", "long", "bank", "plan", "table"))
     parser.add_argument("--seed", type=int, help="of the plan and the load; any by default")
     parser.add_argument("--operations", type=int)
     parser.add_argument("--faults", type=int)
     parser.add_argument("--rate", type=float, help="operations a second, at most")
+    parser.add_argument("--seconds", type=float, default=300, help="of the bank")
+    parser.add_argument("--fork", choices=FORKS, help="the service whose database is restored at the end; by the seed")
     parser.add_argument("--only", help=f"kinds, separated by commas: {', '.join(KINDS)}")
     parser.add_argument("--keep", action="store_true", help="keep folder and databases also after a good end")
     parser.add_argument("--folder", help="where the run's folder is made")

@@ -220,6 +220,8 @@ class StopLeader(StopOneConsumer):
 
 
 class KillPostgres(Fault):
+    """SIGKILL to PostgreSQL."""
+
     row = "14"
     hold_s = (1, 4)
     restarts = False
@@ -250,6 +252,8 @@ class Terminate(Fault):
 
 
 class FillDisk(Fault):
+    """PostgreSQL's disk is full."""
+
     row = "16"
     hold_s = (5, 8)
     restarts = False
@@ -326,6 +330,8 @@ class CutPostgres(Fault):
 
 
 class CutBroker(Fault):
+    """Every connection to the broker is cut, and new ones are refused for a while."""
+
     row = "20"
     hold_s = (1, 12)
     restarts = False
@@ -352,6 +358,8 @@ class BlackHole(Fault):
 
 
 class KillBroker(Fault):
+    """SIGKILL to RabbitMQ."""
+
     row = "22"
     restarts = False
 
@@ -373,6 +381,8 @@ class WipeBroker(KillBroker):
 
 
 class DiskAlarm(Fault):
+    """RabbitMQ takes nothing from publishers, for want of room."""
+
     row = "25"
     hold_s = (5, 15)
     restarts = False

@@ -13,6 +13,7 @@ from pathlib import Path
 from tests.rig.breach import Breach
 from tests.rig.checker import check
 from tests.torture.faults import KINDS, CrashPoint, Fault, kind_of
+from tests.torture.fork import FORKS, fork
 from tests.torture.load import Asked, Load
 from tests.torture.plan import Plan
 from tests.torture.rig import Rig
@@ -48,10 +49,12 @@ class Breached(Exception):
 
 
 class Run:
-    """`go` raises Breached, or returns what was struck."""
+    """`go` raises Breached, or returns when all has held. `restored` is the service whose database is put back at the end."""
 
-    def __init__(self, rig: Rig, plan: Plan, rate: float):
+    def __init__(self, rig: Rig, plan: Plan, rate: float, restored: str | None = None):
         self.rig, self.plan = rig, plan
+        self.restored = restored or FORKS[plan.seed % len(FORKS)]
+        self.forked = False
         self.load: Load = rig.load(plan.seed, plan.operations, rate)
         self.struck: list[Struck] = []
         self.began = time.monotonic()
@@ -75,6 +78,11 @@ class Run:
             raise Breached("the product's own proofs", found)
         if self.load.failures:
             raise self.load.failures[0]
+        self.say(f"{self.restored} is restored to where it was some work ago (row 40)")
+        self.forked = True
+        if found := fork(self.rig, self.restored, self.plan.seed + 1):
+            raise Breached("after a restored database", found)
+        self.say("    its readers and the proofs say so")
 
     def say(self, words: str) -> None:
         print(f"{time.monotonic() - self.began:7.1f} s  {words}", flush=True)
@@ -150,7 +158,7 @@ class Run:
     def results(self, breaches: int) -> list[dict[str, object]]:
         """For the report: how often each row was met."""
         times = Counter(struck.fault.row for struck in self.struck)
-        times.update(ALWAYS)
+        times.update([*ALWAYS, *(["40"] if self.forked else [])])
         by = f"python -m tests.torture, {self.load.done} operations, {datetime.now(UTC).date()}"
         return [
             {"row": row, "what": what_of(row), "times": count, "breaches": breaches, "run_by": by, "seed": self.plan.seed}
@@ -160,6 +168,8 @@ class Run:
 
 def what_of(row: str) -> str:
     """The kinds of faults that meet a row."""
+    if row == "40":
+        return "one service's database restored"
     kinds = [kind for kind, made in KINDS.items() if getattr(made, "row", None) == row]
     kinds += ["crash-point"] if row in {where[0] for where in CrashPoint.WHERE} else []
     return ", ".join(kinds) or "all the time"

@@ -30,3 +30,4 @@ def test_every_kind_of_fault_names_its_row_and_what_it_is_about_to_do() -> None:
         assert planned.fault.row.isdigit()
         assert str(planned.fault).startswith(kind_of(planned.fault))
         assert planned.fault.hold > 0
+        assert type(planned.fault).__doc__
