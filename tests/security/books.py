@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import time
 from datetime import UTC, date, datetime, timedelta
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from shared.ids import new_id
 from shared.peers import internal_token
@@ -22,10 +23,15 @@ def service_token() -> str:
 
 
 class Anew(Company):
-    """Takes a new token for each request: they live five minutes, and keys are replaced meanwhile."""
+    """Takes a new token every minute, since they live five, and when the keys were replaced."""
+
+    replaced: ClassVar[int] = 0
+    held: tuple[str, float, int] | None = None
 
     def token(self) -> str:
-        return self.house.token(self.id, self.permissions)
+        if self.held is None or self.held[2] != Anew.replaced or time.monotonic() - self.held[1] > 60:
+            self.held = (self.house.token(self.id, self.permissions), time.monotonic(), Anew.replaced)
+        return self.held[0]
 
 
 class Books:
