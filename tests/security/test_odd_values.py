@@ -13,23 +13,7 @@ from tests.product import House
 from tests.security.books import Books
 from tests.security.examples import EXAMPLES, FOR_THE_INSTALLATION, WRITES, Asked, ask
 
-ODD: list[Any] = [
-    None,
-    {},
-    "a\0b",
-    "\U0010ffff" * 50,
-    "%s %(x)s {}",
-    -(2**63) - 1,
-    2**53,
-    10**40,
-    1e308,
-    "NaN",
-    "9" * 400,
-    "0000-01-01",
-    "9999-12-31",
-    ["x"],
-    "inv_" + "0" * 26,
-]
+ODD: list[Any] = [None, "a\0b", "\U0010ffff" * 50, -(2**63) - 1, 10**40, 1e308, "9" * 400, "0000-01-01", ["x"]]
 
 
 @pytest.fixture(scope="module")
