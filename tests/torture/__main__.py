@@ -15,6 +15,7 @@ import argparse
 import json
 import secrets
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -37,6 +38,7 @@ SLOW = {"stop-consumer", "black-hole"}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended, as after Ctrl-C
     if asked.what == "table":
         for kind, made in KINDS.items():
             row = getattr(made, "row", None) or ", ".join(sorted({where[0] for where in CrashPoint.WHERE}))

@@ -9,7 +9,6 @@ import signal
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import psycopg
@@ -18,13 +17,13 @@ from shared.config import SERVICES
 from shared.db import engine
 from shared.log import store
 from shared.log.bus import Bus, PagePublisher
+from tests.integration.clocks import LIBRARY, MISSING, believes_in
 from tests.torture.servers import execute
 
 if TYPE_CHECKING:
     from tests.torture.rig import Rig
 
 BOOKKEEPERS = ("ledger", "billing", "payments", "banking")
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
 CLOSABLE_DAYS = 40
 
 
@@ -516,14 +515,12 @@ class Skew(Fault):
 
     row = "35"
     hold_s = (8, 12)
-    CLOCKS = {"payments": "+2h", "banking": "-1d", "notifications": "+365d"}
-    NOT_FAKED = {"FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
-    """Time-outs run as ever; gunicorn keeps the beats of its children in a file's time."""
+    CLOCKS = {"payments": "+2h", "banking": "-1d", "notifications": "+1y"}
 
     def inject(self, rig: Rig) -> None:
         for name, offset in self.CLOCKS.items():
             rig.kill(name)
-            rig.cluster.launch_all(name, LD_PRELOAD=str(FAKETIME), FAKETIME=offset, **self.NOT_FAKED)
+            rig.cluster.launch_all(name, **believes_in(offset, rig.folder))
         rig.until_it_answers()
 
     def lift(self, rig: Rig) -> None:
@@ -591,8 +588,8 @@ def kind_of(fault: Fault) -> str:
 
 def lacks(kind: str) -> str | None:
     """Why this machine cannot have such a fault; None where it can."""
-    if kind == "skew" and not FAKETIME.exists():
-        return f"{FAKETIME} is not there: install the package libfaketime"
+    if kind == "skew" and LIBRARY is None:
+        return MISSING
     if kind == "fill-disk" and os.geteuid() != 0:
         return "only root can give PostgreSQL a small disk"
     return None

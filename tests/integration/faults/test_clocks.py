@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,10 +14,10 @@ import pytest
 
 from shared.http.auth import AUDIENCE, ISSUER
 from shared.testing import usd, wire
+from tests.integration.clocks import LIBRARY, MISSING, believes_in
 from tests.integration.cluster import Caller, Cluster, settled
 from tests.product import House
 
-LIBRARY = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 SKEWED = {
     "api identity 0": "+2h",
     "worker identity 0": "-1d",
@@ -29,26 +28,10 @@ SKEWED = {
 }
 
 pytestmark = [
-    pytest.mark.skipif(LIBRARY is None, reason="needs libfaketime (Debian: apt-get install faketime)"),
+    pytest.mark.skipif(LIBRARY is None, reason=MISSING),
     pytest.mark.timeout(300),
     pytest.mark.matrix("35"),
 ]
-
-
-SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select((), (), (), seconds)\n"
-"""The library fails in clock_nanosleep, by which Python sleeps, where it leaves the monotonic clock alone."""
-
-
-def believes_in(offset: str, folder: Path) -> dict[str, str]:
-    """The environment of a process whose clock is off by so much. Its time-outs run on, and files keep their times."""
-    (folder / "sitecustomize.py").write_text(SLEEP)
-    return {
-        "LD_PRELOAD": str(LIBRARY),
-        "FAKETIME": offset,
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        "NO_FAKE_STAT": "1",
-        "PYTHONPATH": str(folder),
-    }
 
 
 @pytest.fixture(scope="module")
