@@ -145,11 +145,11 @@ def _principal(permission: str, installation: bool) -> Principal:
 def answer(view: Callable[..., Any], principal: Principal | None, money: bool, args: Any, values: Any) -> Response:
     """Runs a view in its transaction; again where the database asks for it or the connection to it is lost (`Attempts`)."""
     state = current_app.extensions["duebook"]
-    state.waiting.wait_for_header(request.headers.get("Wait-For-Event"), principal)
     key = _key() if money else None
     attempts = Attempts(key=key is not None, reads=request.method in ("GET", "HEAD"))
     while True:
         try:
+            state.waiting.wait_for_header(request.headers.get("Wait-For-Event"), principal)
             return _transaction(state, attempts, view, principal, key, args, values)
         except Exception as error:  # noqa: BLE001 - whatever is not due for another attempt is raised again
             attempts.wait_after(error)

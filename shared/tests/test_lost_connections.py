@@ -140,6 +140,30 @@ def test_after_the_server_has_ended_all_sessions_the_next_requests_are_answered(
         assert answer.status_code in (200, 201), answer.text
 
 
+def test_who_waits_for_an_event_waits_on_over_a_connection_that_is_lost(edge: Edge, company: Company) -> None:
+    made = edge.call(company, "POST", THINGS, json=THING).headers["Duebook-Event"]
+    company.house.pump(["identity"])
+    sessions = sessions_of_a_full_pool(edge)
+    with psycopg.connect(edge.house.admin_url) as admin:
+        admin.execute("select pg_terminate_backend(pid) from unnest(%s::int[]) pid", (sessions,))
+
+    answer = edge.call(company, "GET", f"{THINGS}/pear", headers={"Wait-For-Event": made})
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_service_that_was_never_told_the_time_says_so_and_serves_once_it_is(house: House, company: Company) -> None:
+    token = company.token()
+    assert token
+    with Proxy(house.assembly.urls["identity"]["log"]) as wire, edge_of(house, log_database_url=wire.url) as edge:
+        wire.refuse()
+        answer = edge.call(company, "GET", f"{THINGS}/pear")
+        assert problem(answer) == (503, "/problems/too-busy")
+        assert answer.headers["Retry-After"]
+        wire.accept()
+        assert edge.call(company, "GET", f"{THINGS}/pear").status_code == 200
+
+
 def sessions_of_a_full_pool(edge: Edge) -> list[int]:
     held = [edge.app.extensions["duebook"].database.api.connect() for _ in range(4)]
     sessions = [connection.exec_driver_sql("select pg_backend_pid()").scalar_one() for connection in held]
