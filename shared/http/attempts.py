@@ -73,13 +73,14 @@ class Attempts:
         time.sleep(random.uniform(0.5, 1.0) * min(LONGEST_WAIT_S, 0.01 * 2**self.tries))
 
     def _again(self, error: Exception) -> bool:
+        if isinstance(error, DBAPIError) and _conflict(error):
+            self.conflicts += 1
+            return self.conflicts < CONFLICTS
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             self.lost = True
-        if self.lost:  # also where the next connection cannot be had at once: the server may be starting again
-            away = is_transient(error) or (self.in_doubt and isinstance(error, RequestInFlight))
-            return away and (self.safe or not self.in_doubt) and time.monotonic() - self.began < RECONNECT_S
-        self.conflicts += 1
-        return self.conflicts < CONFLICTS and isinstance(error, DBAPIError) and _conflict(error)
+        # once one is lost, also where the next cannot be had at once: the server may be starting again
+        away = self.lost and (is_transient(error) or (self.in_doubt and isinstance(error, RequestInFlight)))
+        return away and (self.safe or not self.in_doubt) and time.monotonic() - self.began < RECONNECT_S
 
 
 def _conflict(error: DBAPIError) -> bool:
