@@ -7,8 +7,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from shared.clock import MovedClock
+from shared.contracts import FACTS
+from shared.log.tests.made import PRODUCER, Known, Unheard
+from tests.infrastructure import Found, delete_from_broker
+from tests.infrastructure import random_prefix as random_bus_prefix
 from tests.integration.cluster import Cluster
 from tests.integration.faults.business import APPLICATION, Apis, Office
+from tests.integration.faults.line import Line
 from tests.product import House, build_databases, drop_databases, iso, random_prefix
 
 
@@ -55,3 +60,22 @@ def clerks(office: Office, apis: Apis) -> Callable[..., Office]:
         return office
 
     return over
+
+
+@pytest.fixture
+def line(house: House, broker_found: Found, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    """The way of a made-up producer's pages over RabbitMQ, nobody at work yet."""
+    if not broker_found.url.startswith("amqp"):
+        pytest.skip(f"needs RabbitMQ, and only {broker_found} is here")
+    for fact in (Known, Unheard):
+        monkeypatch.setitem(FACTS, fact.type, fact)
+    made = Line(house, broker_found.url, random_bus_prefix().rstrip("_"))
+    yield made
+    made.stop()
+    delete_from_broker(
+        broker_found.url, [f"{made.prefix}.{name}" for name in (PRODUCER, "identity")], [f"{made.prefix}.identity.v1"]
+    )
+    with house.owner("identity") as owner:
+        owner.execute("delete from log.position where producer = %s", (PRODUCER,))
+        owner.execute("delete from log.parked where producer = %s", (PRODUCER,))
+        owner.execute("delete from copies.principal where company_id = %s", (made.log.company,))
