@@ -50,12 +50,13 @@ from bank_posting p join bank_account b on b.company_id = p.company_id and b.id 
 """
 
 TAX_POSTED = f"""
+with tax as materialized (
+    select distinct company_id, body::jsonb -> 'data' ->> 'account' as account from event
+    where type = 'ledger.role.assigned' and body::jsonb -> 'data' ->> 'role' = 'sales_tax')
 select p.company_id, e.document_id as key, p.currency, {SIGNED} as amount
-from journal_entry e join posting p on p.company_id = e.company_id and p.entry_number = e.number
-where e.kind in ('invoice issued', 'invoice voided') and exists (
-    select from event r where r.company_id = p.company_id and r.type = 'ledger.role.assigned'
-    and r.body::jsonb -> 'data' ->> 'role' = 'sales_tax' and r.body::jsonb -> 'data' ->> 'account' = p.account)
-group by 1, 2, 3
+from tax join posting p on p.company_id = tax.company_id and p.account = tax.account
+join journal_entry e on e.company_id = p.company_id and e.number = p.entry_number
+where e.kind in ('invoice issued', 'invoice voided') group by 1, 2, 3
 """
 TAX_CHARGED = """
 select i.company_id, i.id as key, i.currency, -i.tax as amount

@@ -103,9 +103,12 @@ def deposited_receipts(events: Events) -> Rows:
             for item in event.data["items"]:
                 rows[event.company_id, item["receipt_id"]] = {"deposit_id": event.data["deposit_id"], "returned": False}
         elif event.type == "banking.deposit.voided":
-            gone = [key for key, row in rows.items() if row == {"deposit_id": event.data["deposit_id"], "returned": False}]
-            for key in gone:
-                del rows[key]
+            for item in event.data["items"]:
+                if rows.get((event.company_id, item["receipt_id"])) == {
+                    "deposit_id": event.data["deposit_id"],
+                    "returned": False,
+                }:
+                    del rows[event.company_id, item["receipt_id"]]
         elif event.type == "banking.item.returned" and (event.company_id, event.data["receipt_id"]) in rows:
             rows[event.company_id, event.data["receipt_id"]]["returned"] = True
     return rows

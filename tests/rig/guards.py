@@ -38,7 +38,7 @@ MISSING_TRIGGERS = """
 select 0, wanted.table_name || ' has no trigger ' || wanted.name
 from unnest(%(tables)s::text[], %(names)s::text[]) as wanted (table_name, name)
 where not exists (
-    select from pg_trigger where tgrelid = to_regclass('app.' || wanted.table_name) and tgname = wanted.name)
+    select from pg_trigger where tgrelid = to_regclass(wanted.table_name) and tgname = wanted.name)
 """
 
 MISSING_KEYS = """
@@ -97,6 +97,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "banking": ("deposit", "deposit_item", "deposit_void", "deposit_import", "deposit_group", "bank_posting"),
 }
 """Tables to which rows are only ever added."""
+
+LOG_TRIGGERS = ("stated_once", "numbered_once", "never_deleted", "never_emptied")
 
 TRIGGERS: dict[str, tuple[tuple[str, str], ...]] = {
     "ledger": (("posting", "balanced"), ("journal_entry", "whole"), ("account", "chart_changed"), ("role", "chart_changed")),
@@ -165,9 +167,12 @@ def guards(reading: Reading) -> Iterator[Breach]:
     for service in reading.urls:
         for query in (ISOLATED, OPEN_TO_ALL, SWITCHED_OFF, UNCHECKED):
             yield from reading.found("guard", service, query)
-        append_only = [(table, name) for table in FACTS.get(service, ()) for name in ("append_only", "never_emptied")]
+        append_only = ["audit.change", *(f"app.{table}" for table in FACTS.get(service, ()))]
+        triggers = [(table, name) for table in append_only for name in ("append_only", "never_emptied")]
+        triggers += [("log.event", name) for name in LOG_TRIGGERS]
+        triggers += [(f"app.{table}", name) for table, name in TRIGGERS.get(service, ())]
         for query, wanted in (
-            (MISSING_TRIGGERS, [*append_only, *TRIGGERS.get(service, ())]),
+            (MISSING_TRIGGERS, triggers),
             (MISSING_KEYS, KEYS.get(service, ())),
             (MISSING_CHECKS, CHECKS.get(service, ())),
         ):

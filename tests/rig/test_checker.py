@@ -266,7 +266,7 @@ UNGUARDED = [
         "payments",
         "alter trigger counted on app.application rename to gone",
         "alter trigger gone on app.application rename to counted",
-        "application has no trigger counted",
+        "app.application has no trigger counted",
     ),
     (
         "payments",
