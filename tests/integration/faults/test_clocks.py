@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -26,6 +27,7 @@ SKEWED = {
     "api ledger 0": "+2h",
     "worker ledger 0": "-1d",
 }
+JUMPING = ("api billing 0", "worker ledger 0")
 
 pytestmark = [
     pytest.mark.skipif(LIBRARY is None, reason=MISSING),
@@ -40,9 +42,21 @@ def running(cluster: Callable[..., Cluster]) -> Cluster:
     made.services = ("identity", "billing", "ledger")
     for key, offset in SKEWED.items():
         process, name, replica = key.split()
-        made.launch(process, name, int(replica), **believes_in(offset, made.folder))
+        environment = believes_in(offset, made.folder)
+        if key in JUMPING:
+            del environment["FAKETIME"]
+            environment |= {"FAKETIME_TIMESTAMP_FILE": str(jump(made, key, offset)), "FAKETIME_NO_CACHE": "1"}
+        made.launch(process, name, int(replica), **environment)
     made.await_ready(made.services)
     return made
+
+
+def jump(running: Cluster, key: str, offset: str) -> Path:
+    """From now on the clock of this process is off by so much. Returns the file that says so."""
+    file = running.folder / f"{key.replace(' ', '-')}.clock"
+    draft = file.with_suffix(".new")
+    draft.write_text(offset)
+    return draft.rename(file)
 
 
 def database_now(house: House) -> datetime:
@@ -105,6 +119,30 @@ def test_tokens_are_good_for_five_real_minutes(running: Cluster, house: House, s
         return httpx.get(url, headers={"Authorization": f"Bearer {token}"}, timeout=20).status_code
 
     assert [status(ago) for ago in (0, 120, 3600, 7200, 86400, -3600)] == [200, 200, 401, 401, 401, 401]
+
+
+def test_a_clock_that_jumps_is_not_noticed(running: Cluster, house: House) -> None:
+    company = house.company_elsewhere()
+    caller = Caller(running, house.token(company), 3)
+    settled(caller, running.services)
+    offs, days = [], {database_now(house).date().isoformat()}
+    try:
+        for offset in ("-1d", "+1h", "+0", "-1h", "+2y", "-2y"):
+            for key in JUMPING:
+                jump(running, key, offset)
+            answers = [caller.call("GET", f"/api/billing/{what}") for what in ("terms", "aging")]
+            assert [answer.status_code for answer in answers] == [200, 200]
+            days.add(answers[1].json()["as_of"])
+            told = datetime.strptime(answers[1].headers["Date"], "%a, %d %b %Y %H:%M:%S GMT").replace(tzinfo=UTC)
+            offs.append(round((told - database_now(house)) / timedelta(hours=1)))
+        made(caller, "/api/billing/customers", {"code": "C1", "name": "Oak Street Bakery"})
+        settled(caller, running.services)
+    finally:
+        for key in JUMPING:
+            jump(running, key, SKEWED[key])
+
+    assert offs == [-24, 1, 0, -1, 2 * 365 * 24, -2 * 365 * 24], "else this shows nothing"
+    assert len(days) <= 2, "the day may change while the test runs"
 
 
 def test_the_workers_ask_the_services_whose_clocks_differ(running: Cluster) -> None:
