@@ -51,10 +51,12 @@ class Reading:
         self._parked: dict[str, set[tuple[str, int]]] = {}
 
     def __enter__(self) -> Reading:
-        for service in self.urls:
-            self.moments[service] = self._open(service)
-        for service in self.urls:
-            self.logs[service] = self._open(service, "log")
+        try:
+            for service in self.urls:
+                self.moments[service] = self._open(service)
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -70,6 +72,8 @@ class Reading:
 
     def log(self, service: str, query: str, **values: Any) -> list[Any]:
         """The same of a later moment, for what is asked of a producer about what its readers have taken in."""
+        if service not in self.logs:
+            self.logs[service] = self._open(service, "log")
         return _named(self.logs[service], query, values)
 
     def found(self, rule: str, service: str, query: str, **values: Any) -> Iterator[Breach]:
@@ -108,7 +112,7 @@ class Reading:
         ]
 
     def _open(self, service: str, *schemas: str) -> psycopg.Connection[Any]:
-        connection = psycopg.connect(self.urls[service]["owner"])
+        connection = psycopg.connect(self.urls[service]["owner"], connect_timeout=10)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.execute("set jit = off")
         connection.execute(";".join(self._views(connection, schemas or SCHEMAS)))
