@@ -114,8 +114,12 @@ class Reading:
     def _open(self, service: str, *schemas: str) -> psycopg.Connection[Any]:
         connection = psycopg.connect(self.urls[service]["owner"], connect_timeout=10)
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.execute("set jit = off")
-        connection.execute(";".join(self._views(connection, schemas or SCHEMAS)))
+        try:
+            connection.execute("set jit = off")
+            connection.execute(";".join(self._views(connection, schemas or SCHEMAS)))
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _views(self, connection: psycopg.Connection[Any], schemas: Sequence[str]) -> Iterator[str]:
