@@ -24,6 +24,7 @@ from shared.ids import new_id
 from shared.jobs import run_due
 from shared.log import store
 from shared.log.consumer import Consumer
+from shared.log.wake import Waker
 from shared.migrations import upgrade
 
 SECRET = "for tests only, for tests only, for tests only"
@@ -72,7 +73,11 @@ class House:
         for name in self.services:
             self.databases[name].close()
             if name in self.assembly.apps:
-                self.assembly.apps[name].extensions["duebook"].database.close()
+                state = self.assembly.apps[name].extensions["duebook"]
+                # its thread may be calling the relay just now, on a connection that nobody would close then
+                state.waker.close()
+                state.waker = Waker(state.database.log)
+                state.database.close()
 
     def pump(self, only: Sequence[str] | None = None) -> None:
         """Every consumer (or only those named) takes in all logs, and due jobs run, until nothing new is left."""

@@ -90,6 +90,15 @@ class Office:
         assert answer.status in (200, 201, 202), answer
         return answer.json
 
+    def read(self, path: str) -> Any:
+        """Again while the service is too busy."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (answer := self.company.call("GET", f"/api/{path}")).status_code == 503:
+            assert time.monotonic() < deadline, f"{path} is not answered: {answer.text}"
+            time.sleep(0.1)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def customer(self, name: str = "Greenfield") -> str:
         return str(self.company.post("/api/billing/customers", {"name": name}, pump=False)["id"])
 
@@ -108,7 +117,7 @@ class Office:
         self.settle()
         found = check(self.house.assembly.urls, settled=True, attempts=self.attempts, companies=[self.company.id])
         assert not found, "\n".join(map(str, found))
-        proofs = self.company.get("/api/ledger/proofs")
+        proofs = self.read("ledger/proofs")
         assert proofs["state"] == "green", proofs
 
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from shared.ids import new_id
 from shared.testing import usd, wire
@@ -27,6 +30,7 @@ from tests.integration.faults.business import (
     receipt_rows,
     seeded,
     to_invoice,
+    wait_for,
 )
 
 PAIRS = 3 * TIMES
@@ -356,4 +360,34 @@ def test_what_is_made_under_a_clients_id_is_made_once_and_the_retry_says_so(offi
         assert replayed or same_key.status_code == 200, path
         assert differs.status_code == 409, (path, differs.text)
         assert "/id" in differs.text, path
+    office.sound()
+
+
+@pytest.mark.matrix("18", times=TIMES)
+def test_a_deadlock_is_settled_inside_and_the_client_hears_nothing_of_it(office: Office, customer: str, admin_url: str) -> None:
+    """Somebody locks two invoices in the opposite order. Whose request the database breaks off, which it does once in a while,
+    runs again by itself."""
+    a, b = sorted(office.invoice(customer, "90.00") for _ in range(2))
+    office.settle()
+    database = conninfo_to_dict(office.house.assembly.urls["payments"]["api"])["dbname"]
+    lock = "select from app.open_invoice where company_id = %s and invoice_id = %s for update"
+    waits = "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
+    body = receipt_of(customer, "0.02", to_invoice(a, "0.01"), to_invoice(b, "0.01"))
+    for _ in range(10):
+        with (
+            psycopg.connect(admin_url, autocommit=True) as admin,
+            psycopg.connect(admin_url, dbname=database) as other,
+            ThreadPoolExecutor(1) as threads,
+        ):
+            other.execute("set deadlock_timeout = '60s'")  # so that the request looks for a deadlock, and is the one that ends
+            other.execute(lock, (office.company.id, b))
+            asked = threads.submit(office.send, "payments/receipts", body)
+            wait_for(lambda: admin.execute(waits, (database,)).fetchall() == [(1,)], "the request to wait")
+            other.execute(lock, (office.company.id, a))
+            assert not asked.done() or asked.result().status == 503, "the request had locked both"
+            other.rollback()
+            answer = asked.result()
+        if answer.status == 201:  # 503 where a slow machine let the request look before there was a deadlock
+            break
+    assert answer.status == 201, answer
     office.sound()
