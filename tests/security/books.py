@@ -42,7 +42,7 @@ class Books:
         self.mark = f"q{secrets.token_hex(4)}"
         self.numbers, self.days = count(1), count(1)
         self.company = Anew(house, house.company(name=self.name("company")).id, "USD")
-        self.customer_id = self.customer(pump=True)
+        self.customer_id = self.customer(heard_by="payments")
         self.terms_id = self.terms()["id"]
         self.bank_account_id = self.company.get("/api/banking/bank-accounts")["items"][0]["id"]
 
@@ -54,8 +54,12 @@ class Books:
         """A code that nothing has yet, in letters that every kind of code allows."""
         return f"{self.mark}-{next(self.numbers)}"
 
-    def post(self, path: str, body: Any = None, *, pump: bool = False) -> Any:
-        return self.company.post(path, body, pump=pump)
+    def post(self, path: str, body: Any = None, *, heard_by: str = "") -> Any:
+        """Posts, must succeed, and lets the service that goes on with it hear of it."""
+        made = self.company.post(path, body, pump=False)
+        if heard_by:
+            self.house.pump([heard_by])
+        return made
 
     # identity
 
@@ -76,9 +80,9 @@ class Books:
 
     # ledger
 
-    def account(self, kind: str = "revenue", control: str | None = None, *, pump: bool = False) -> str:
+    def account(self, kind: str = "revenue", control: str | None = None, *, heard_by: str = "") -> str:
         body = {"code": self.code(), "name": self.name("account"), "kind": kind, "control": control}
-        return str(self.post("/api/ledger/accounts", body, pump=pump)["code"])
+        return str(self.post("/api/ledger/accounts", body, heard_by=heard_by)["code"])
 
     def manual_entry(self) -> dict[str, Any]:
         lines = [{"account": "4000", "side": side, "amount": HUNDRED, "memo": self.name("memo")} for side in ("debit", "credit")]
@@ -97,23 +101,24 @@ class Books:
 
     # billing
 
-    def customer(self, *, pump: bool = False) -> str:
-        return str(self.post("/api/billing/customers", {"name": self.name("customer"), "code": self.code()}, pump=pump)["id"])
+    def customer(self, *, heard_by: str = "") -> str:
+        body = {"name": self.name("customer"), "code": self.code()}
+        return str(self.post("/api/billing/customers", body, heard_by=heard_by)["id"])
 
     def terms(self) -> dict[str, Any]:
         return self.post("/api/billing/terms", {"description": self.name("terms"), "kind": "net_days", "days": 30})
 
-    def invoice(self, *, issue: bool = True, pump: bool = True) -> dict[str, Any]:
+    def invoice(self, *, issue: bool = True, heard_by: str = "") -> dict[str, Any]:
         """An invoice of 100.00 to the one customer; without `issue` a draft."""
         line = {"description": self.name("work"), "quantity": "1", "unit_price": "100.00"}
         body = {"customer_id": self.customer_id, "issued_on": DAY, "issue": issue, "lines": [line]}
         if issue:
             body["number"] = self.code()
-        return self.post("/api/billing/invoices", body, pump=issue and pump)
+        return self.post("/api/billing/invoices", body, heard_by=heard_by)
 
     def posted(self) -> dict[str, Any]:
         """The posting of a new invoice in the sub-ledger, which names its event and its journal entry."""
-        found = self.company.get(f"/api/billing/invoices/{self.invoice()['id']}")
+        found = self.company.get(f"/api/billing/invoices/{self.invoice(heard_by='ledger')['id']}")
         (posting,) = found["postings"]
         return posting
 
@@ -123,7 +128,7 @@ class Books:
         body = {"name": self.name("type"), "needs_deposit": True, "deposit_group": self.name("group")}
         return self.post("/api/payments/payment-types", body)
 
-    def receipt(self, *lines: dict[str, Any], pump: bool = True) -> dict[str, Any]:
+    def receipt(self, *lines: dict[str, Any], heard_by: str = "") -> dict[str, Any]:
         """A check of 100.00, all of it a prepayment unless lines say more."""
         body = {
             "customer_id": self.customer_id,
@@ -134,19 +139,23 @@ class Books:
             "lines": list(lines) or [{"kind": "prepayment", "amount": HUNDRED}],
             "notes": self.name("notes"),
         }
-        return self.post("/api/payments/receipts", body, pump=pump)
+        return self.post("/api/payments/receipts", body, heard_by=heard_by)
 
     def applied(self) -> dict[str, Any]:
         """A prepayment applied to an invoice."""
-        invoice, receipt = self.invoice(), self.receipt()
+        invoice, receipt = self.invoice(heard_by="payments"), self.receipt()
         parts = [{"invoice_id": invoice["id"], "prepayment_id": receipt["prepayments"][0]["id"], "amount": HUNDRED}]
         body = {"customer_id": self.customer_id, "applied_on": DAY, "applications": parts}
-        return self.post("/api/payments/prepayment-applications", body, pump=True)
+        return self.post("/api/payments/prepayment-applications", body)
 
     # banking
 
     def bank_account(self) -> str:
-        body = {"name": self.name("bank"), "account": self.account("asset", "bank", pump=True), "masked_number": "****1234"}
+        body = {
+            "name": self.name("bank"),
+            "account": self.account("asset", "bank", heard_by="banking"),
+            "masked_number": "****1234",
+        }
         return str(self.post("/api/banking/bank-accounts", body)["id"])
 
     def deposit_group(self) -> str:
@@ -155,14 +164,14 @@ class Books:
         return description
 
     def deposit(self) -> dict[str, Any]:
-        receipt = self.receipt()
+        receipt = self.receipt(heard_by="banking")
         body = {
             "bank_account_id": self.bank_account_id,
             "posting_on": DAY,
             "receipt_ids": [receipt["id"]],
             "reference": self.name("reference"),
         }
-        return self.post("/api/banking/deposits", body, pump=True)
+        return self.post("/api/banking/deposits", body)
 
     def park(self, service: str) -> str:
         """An event that could not be taken in and waits for a person. Returns its subject."""
@@ -187,7 +196,7 @@ class Books:
             "email": person["email"],
             "role": self.role(),
             "API key": self.api_key(),
-            "account": self.account(pump=True),
+            "account": self.account(),
             "manual entry": manual["id"],
             "journal entry": manual["entry_id"],
             "event": self.posted()["event_id"],

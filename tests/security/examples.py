@@ -146,8 +146,8 @@ def _invoices(b: Books) -> Asked:
 
 
 def _receipt(b: Books) -> Asked:
-    by_id, by_number = b.invoice(pump=False), b.invoice(pump=False)
-    income = b.account(pump=True)
+    by_id, by_number = b.invoice(), b.invoice()
+    income = b.account(heard_by="payments")
     line = {"amount": HUNDRED, "notes": b.name("notes")}
     lines = [
         {"kind": "invoice", "invoice_id": by_id["id"], **line},
@@ -172,7 +172,7 @@ def _receipt(b: Books) -> Asked:
 
 
 def _prepayment_application(b: Books) -> Asked:
-    by_id, by_number, receipts = b.invoice(pump=False), b.invoice(pump=True), [b.receipt(), b.receipt()]
+    by_id, by_number, receipts = b.invoice(), b.invoice(heard_by="payments"), [b.receipt(), b.receipt()]
     held = [receipt["prepayments"][0]["id"] for receipt in receipts]
     parts = [
         {"invoice_id": by_id["id"], "amount": HUNDRED, "prepayment_id": held[0]},
@@ -182,7 +182,7 @@ def _prepayment_application(b: Books) -> Asked:
 
 
 def _receipts(b: Books) -> Asked:
-    invoices = [b.invoice(pump=False), b.invoice(pump=False), b.invoice(pump=False), b.invoice(pump=True)]
+    invoices = [b.invoice(), b.invoice(), b.invoice(), b.invoice(heard_by="payments")]
     customer = b.company.get(f"/api/billing/customers/{b.customer_id}")["code"]
 
     def row(amount: int) -> dict[str, Any]:
@@ -214,17 +214,17 @@ def _bank_account(b: Books) -> Asked:
         "account": b.account("asset", "bank"),
         "currency": "USD",
         "masked_number": "****1234",
-        "fee_account": b.account("expense", pump=True),
+        "fee_account": b.account("expense", heard_by="banking"),
     }
     return Asked(body=body)
 
 
 def _deposit(b: Books) -> dict[str, Any]:
-    fee_account = b.account("expense", pump=True)
+    fee_account = b.account("expense", heard_by="banking")
     return {
         "bank_account_id": b.bank_account_id,
         "posting_on": DAY,
-        "receipt_ids": [b.receipt()["id"]],
+        "receipt_ids": [b.receipt(heard_by="banking")["id"]],
         "fee": {"amount": 100, "currency": "USD"},
         "fee_account": fee_account,
         "reference": b.name("reference"),
@@ -243,7 +243,7 @@ def _deposit_of_a_group(b: Books) -> Asked:
         "lines": [{"kind": "prepayment", "amount": HUNDRED}],
         "deposit_group": group,
     }
-    b.post("/api/payments/receipts", body, pump=True)
+    b.post("/api/payments/receipts", body, heard_by="banking")
     wanted = {"bank_account_id": b.bank_account_id, "posting_on": DAY, "deposit_group": group, "received_through": DAY}
     return Asked(body={"id": new_id("dep"), **wanted})
 
@@ -318,7 +318,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "GET /api/ledger/trial-balance": [_list(as_of=DAY)],
     "GET /api/ledger/accounts/<code>": [_of(lambda b: {"code": b.account()}, as_of=DAY)],
     "GET /api/ledger/accounts/<code>/postings": [
-        lambda b: Asked({"code": "1100"}, {"customer_id": b.customer_id, "document_id": b.invoice()["id"]})
+        lambda b: Asked({"code": "1100"}, {"customer_id": b.customer_id, "document_id": b.invoice(heard_by="ledger")["id"]})
     ],
     "POST /api/ledger/manual-entries": [_manual_entry],
     "POST /api/ledger/manual-entries/<manual_entry_id>/reverse": [
@@ -378,7 +378,7 @@ EXAMPLES: dict[str, list[Example]] = {
                 "id": new_id("pty"),
                 "name": b.name("type"),
                 "needs_deposit": False,
-                "cash_account": b.account("asset", "clearing", pump=True),
+                "cash_account": b.account("asset", "clearing", heard_by="payments"),
                 "deposit_group": None,
             }
         ),
@@ -395,7 +395,7 @@ EXAMPLES: dict[str, list[Example]] = {
                 "name": b.name("type"),
                 "needs_deposit": False,
                 "deposit_group": None,
-                "cash_account": b.account("asset", "clearing", pump=True),
+                "cash_account": b.account("asset", "clearing", heard_by="payments"),
             },
         ),
         lambda b: Asked({"payment_type_id": b.payment_type()["id"]}, body={"version": 1, "deposit_group": b.deposit_group()}),
@@ -424,7 +424,7 @@ EXAMPLES: dict[str, list[Example]] = {
                 )["name"],
                 "amount": HUNDRED,
                 "lines": [{"kind": "prepayment", "amount": HUNDRED}],
-                "cash_account": b.account("asset", "clearing", pump=True),
+                "cash_account": b.account("asset", "clearing", heard_by="payments"),
             }
         ),
     ],
@@ -441,7 +441,7 @@ EXAMPLES: dict[str, list[Example]] = {
         _list(customer_id=CUSTOMER),
         _list(invoice_number=lambda b: b.invoice()["number"]),
     ],
-    "GET /api/payments/invoices/<invoice_id>": [_of(lambda b: {"invoice_id": b.invoice()["id"]})],
+    "GET /api/payments/invoices/<invoice_id>": [_of(lambda b: {"invoice_id": b.invoice(heard_by="payments")["id"]})],
     "POST /api/payments/imports/receipts": [_receipts],
     # banking
     "POST /api/banking/bank-accounts": [_bank_account],
@@ -450,7 +450,7 @@ EXAMPLES: dict[str, list[Example]] = {
     "PATCH /api/banking/bank-accounts/<bank_account_id>": [
         lambda b: Asked(
             {"bank_account_id": b.bank_account()},
-            body={"name": b.name("bank"), "masked_number": "****9", "fee_account": b.account("expense", pump=True)},
+            body={"name": b.name("bank"), "masked_number": "****9", "fee_account": b.account("expense", heard_by="banking")},
         )
     ],
     "GET /api/banking/bank-accounts/<bank_account_id>/postings": [_of(lambda b: {"bank_account_id": b.bank_account_id})],
