@@ -46,6 +46,7 @@ NOTICED = {"keepalives_idle": 5, "keepalives_interval": 3, "keepalives_count": 3
 
 API_ANSWERS_S, WORKER_ANSWERS_S, LOG_ANSWERS_S = 8, 65, 15
 """For so long an answer is waited for. Longer than the server itself lets a statement run, so it ends only what has no server."""
+SPARE_S = 3
 
 
 def engine(url: str, pool_size: int, *, autocommit: bool = False, answers_within_s: int | None = None) -> Engine:
@@ -78,6 +79,11 @@ def engine(url: str, pool_size: int, *, autocommit: bool = False, answers_within
     def tune(connection: psycopg.Connection, _: object) -> None:
         connection.prepare_threshold = 2
         connection.adapters.register_dumper(list, ArrayDumper)
+
+    @event.listens_for(made, "checkin")
+    def calm(connection: psycopg.Connection | None, _: object) -> None:
+        if connection is not None:
+            connection.__dict__.pop("patience_s", None)
 
     return made
 
@@ -185,6 +191,16 @@ def hold_while_asking(connection: Connection) -> None:
     """For a transaction that asks other services on its way, and holds no lock that others wait for: it may stand still for
     as long as they take to answer."""
     connection.exec_driver_sql(f"set local idle_in_transaction_session_timeout = '{ASK_OTHERS}'")
+
+
+def allow(connection: Connection, seconds: int) -> None:
+    """Until the transaction ends, a statement may take so long instead of what the role allows, and so long it is waited for.
+
+    For whoever verifies all rows of a company: those limits are for documents.
+    """
+    connection.exec_driver_sql(f"set local statement_timeout = '{seconds}s'")
+    driver: Any = connection.connection.driver_connection
+    driver.patience_s = seconds + SPARE_S
 
 
 def plan_for_values(connection: Connection) -> None:

@@ -18,12 +18,12 @@ class NoAnswer(psycopg.OperationalError):
 class Entrance:
     """Opens connections on which nobody waits for an answer longer than `answers_within_s`.
 
-    While the server cannot be reached one caller at a time tries, and the others are told at once: they shall not all stand
-    in front of it.
+    Once the server has not answered, one caller at a time tries to reach it, and the others are told at once: they shall not all
+    stand in front of it.
     """
 
     def __init__(self, answers_within_s: int | None):
-        self.kind = psycopg.Connection if answers_within_s is None else _giving_up_after(answers_within_s)
+        self.kind = psycopg.Connection if answers_within_s is None else _giving_up_after(answers_within_s, self)
         self.shut = False
         self.one_tries = Lock()
 
@@ -31,7 +31,7 @@ class Entrance:
         """Raises psycopg.OperationalError."""
         tries = self.shut
         if tries and not self.one_tries.acquire(blocking=False):
-            raise NoAnswer("the server could not be reached a moment ago, and somebody is trying")
+            raise NoAnswer("the server did not answer a moment ago, and somebody is trying")
         try:
             made = self.kind.connect(*arguments, **options)
             self.shut = False
@@ -44,12 +44,16 @@ class Entrance:
         return made
 
 
-def _giving_up_after(seconds: int) -> type[psycopg.Connection]:
+def _giving_up_after(seconds: int, entrance: Entrance) -> type[psycopg.Connection]:
     class Impatient(psycopg.Connection):
+        patience_s = seconds
+        """Raised for a transaction that may take longer; see `shared.db.allow`."""
+
         def wait(self, gen: Any, *arguments: Any, **options: Any) -> Any:
             try:
-                return super().wait(_until(time.monotonic() + seconds, gen), *arguments, **options)
+                return super().wait(_until(time.monotonic() + self.patience_s, gen), *arguments, **options)
             except NoAnswer:
+                entrance.shut = True
                 self.close()
                 raise
 

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from services.ledger.accounts.domain import BY_CUSTOMER
 from services.ledger.entries.domain import Entry, Posting
+from shared.db import allow
 
 CHUNK = 2000
 
@@ -81,7 +82,7 @@ def allow_whole_journal(session: Connection) -> None:
     has all of either; a sum over pages would have to be kept between requests. Those limits are for documents; only who
     verifies the books comes here. Two such statements stay below the minute after which the gateway gives up.
     """
-    session.exec_driver_sql("set local statement_timeout = '25s'")
+    allow(session, 25)
 
 
 _SUMS = """
