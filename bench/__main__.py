@@ -16,7 +16,7 @@ from bench.measure import table
 def main() -> None:
     began = time.monotonic()
     found = [
-        *ledger_worker.measure(rounds=5, pages=10),
+        *ledger_worker.measure(rounds=5, page_count=10),
         *relay.measure(rounds=3, pages=10, seconds=9),
         *http.measure(rounds=5, seconds=2.5),
         *reads.measure(rounds=25),

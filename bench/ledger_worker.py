@@ -2,26 +2,29 @@
 
     python -m bench.ledger_worker
 
-Page, position, rules, hash chain, postings under row-level security with every trigger, balances, commit. Left out on
-both sides: the broker (bench.relay has it). The limit writes the same entries, postings and aggregated balances, without
-any guard.
+Pages off the queue, position, rules, hash chain, postings under row-level security with every trigger, balances, commit,
+acknowledgement. The limit writes the same entries, postings and aggregated balances, without any guard and without a broker.
 """
 
 from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 
 import msgspec
 import psycopg
 
 from bench.measure import Comparison, interleaved, table
-from bench.stand import stand
+from bench.stand import Stand, stand
 from shared.contracts import Envelope, Page, encode
 from shared.contracts.billing import InvoiceIssued, InvoiceLine
 from shared.ids import new_id
+from shared.log import pages
+from shared.log.bus import Bus, PagePublisher, PageReceiver
 from shared.log.consumer import Taken
+from tests.infrastructure import delete_from_broker
 
 PAGE = 500
 LIMIT = "plain arrays in batches of 500"
@@ -147,26 +150,55 @@ class Plain:
         self.connection.close()
 
 
-def measure(rounds: int = 7, pages: int = 20) -> list[Comparison]:
+class Arriving:
+    """The ledger's queue, and its consumer behind it as the worker has it."""
+
+    def __init__(self, at: Stand, producer: str):
+        self.at, self.prefix, self.producer = at, f"{at.cluster.prefix}arriving", producer
+        self.publishing, self.receiving = (Bus(at.broker.url, self.prefix, "bench") for _ in range(2))
+        self.publisher = PagePublisher(self.publishing, producer)
+        self.consumer = at.house.consumers["ledger"]
+        self.receiver = PageReceiver(self.receiving, "ledger", [producer], self._on_pages)
+
+    def _on_pages(self, arrived: list[tuple[str, bytes]]) -> None:
+        for page in pages.joined(pages.read(raw) for _, raw in arrived):
+            assert self.consumer.take_page(page) is Taken.ALL
+
+    def put(self, made: Iterable[bytes]) -> None:
+        for page in made:
+            self.publisher.send(page)
+        self.publisher.confirm()
+
+    def take(self, how_many: int) -> None:
+        while how_many > 0:
+            how_many -= self.receiver.receive(1.0)
+
+    def close(self) -> None:
+        self.publishing.close()
+        self.receiving.close()
+        if self.at.broker.url.startswith("amqp"):
+            delete_from_broker(self.at.broker.url, [f"{self.prefix}.{self.producer}"], [f"{self.prefix}.ledger.v1"])
+
+
+def measure(rounds: int = 7, page_count: int = 20) -> list[Comparison]:
     with stand(SERVICES) as at:
-        print(f"ledger worker: {at.postgres}; {rounds} rounds in turn, {pages} pages of {PAGE} entries each")
+        print(f"ledger worker: {at.postgres}, {at.broker}; {rounds} rounds in turn, {page_count} pages of {PAGE} entries each")
         plain = Plain(at.url("plain"))
         companies = [at.house.company().id for _ in range(51)]
         producer, of = Producer("billing", companies), {"one": companies[:1], "fifty": companies[1:]}
+        arriving = Arriving(at, "billing")
 
         def limit() -> float:
             began = time.perf_counter()
-            done = sum(plain.batch() for _ in range(pages))
+            done = sum(plain.batch() for _ in range(page_count))
             return done / (time.perf_counter() - began)
 
         def worker(name: str) -> float:
             producer.companies = of[name]
-            arriving = [producer.page() for _ in range(pages)]
+            arriving.put([producer.page() for _ in range(page_count)])
             began = time.perf_counter()
-            for page in arriving:
-                taken = at.house.consumers["ledger"].take(page)
-                assert taken is Taken.ALL
-            return pages * PAGE / (time.perf_counter() - began)
+            arriving.take(page_count)
+            return page_count * PAGE / (time.perf_counter() - began)
 
         figures = interleaved(
             rounds,
@@ -177,6 +209,7 @@ def measure(rounds: int = 7, pages: int = 20) -> list[Comparison]:
             },
         )
         plain.close()
+        arriving.close()
         with at.house.owner("ledger") as owner:
             assert owner.execute("select count(*) from log.parked").fetchone() == (0,)
     plain_figure, one, fifty = figures.values()

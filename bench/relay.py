@@ -23,7 +23,7 @@ from kombu import Connection as BrokerConnection
 from kombu import Consumer, Producer, Queue
 
 from bench.http import Books, Client
-from bench.ledger_worker import PAGE
+from bench.ledger_worker import PAGE, Arriving
 from bench.ledger_worker import Producer as PageProducer
 from bench.load import CLIENTS, Request, load
 from bench.measure import Comparison, interleaved, table
@@ -33,7 +33,6 @@ from shared.contracts import Envelope
 from shared.contracts.billing import InvoiceIssued
 from shared.ids import new_id
 from shared.log.bus import Bus, PagePublisher
-from shared.log.consumer import Taken
 from shared.log.relay import Relay
 from tests.infrastructure import delete_from_broker
 
@@ -54,7 +53,8 @@ def measure(rounds: int = 7, pages: int = 20, seconds: float = 15) -> list[Compa
 
 def _throughput(at: Stand, rounds: int, pages: int) -> list[Comparison]:
     company = at.house.company().id
-    stated, arriving = PageProducer("billing", [company]), PageProducer("billing", [company])
+    stated, made = PageProducer("billing", [company]), PageProducer("billing", [company])
+    arriving = Arriving(at, "billing")
     with _published(at) as publish:
 
         def relay() -> float:
@@ -66,14 +66,14 @@ def _throughput(at: Stand, rounds: int, pages: int) -> list[Comparison]:
             return pages * PAGE / spent
 
         def worker() -> float:
-            taken = [arriving.page() for _ in range(pages)]
+            arriving.put([made.page() for _ in range(pages)])
             began = time.perf_counter()
-            for page in taken:
-                assert at.house.consumers["ledger"].take(page) is Taken.ALL
+            arriving.take(pages)
             return pages * PAGE / (time.perf_counter() - began)
 
         what = "relay: outbox to confirmed pages"
         found = interleaved(rounds, {what: relay, WORKER: worker})
+    arriving.close()
     return [Comparison(what, WORKER, found[WORKER].median, found[what].median, "/s", 1.0)]
 
 
