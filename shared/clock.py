@@ -20,7 +20,7 @@ from shared.patience import Entrance
 
 ASK_EVERY_S = 10.0
 """How often the database is asked for the time at most."""
-ANSWERS_S = 3
+ANSWERS_S = 5
 """How long an answer is waited for."""
 DOUBTFUL_S = 1.0
 """An answer that took longer is passed over: nobody knows which moment of the wait it tells."""
@@ -73,7 +73,7 @@ class DatabaseClock(Clock):
         return self.known is None or time.monotonic() - self.asked_at > ASK_EVERY_S
 
     def _ask(self) -> None:
-        with self.entrance.connect(self.url, autocommit=True, connect_timeout=2) as connection:
+        with self.entrance.connect(self.url, autocommit=True, connect_timeout=5) as connection:
             began = time.monotonic()
             ((instant,),) = connection.execute("select clock_timestamp()").fetchall()
             ended = time.monotonic()

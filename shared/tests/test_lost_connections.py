@@ -23,6 +23,11 @@ THING = {"name": "apple"}
 PATIENCE_S = 60
 
 
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "RECONNECT_S", PATIENCE_S)
+
+
 @pytest.fixture
 def wire(house: House) -> Iterator[Proxy]:
     """What lies between the service's requests and its database."""
@@ -99,11 +104,8 @@ def test_a_database_that_stays_away_after_a_commit_was_sent_is_told_as_unknown(
     assert edge.rows(company, "apple") == 1
 
 
-def test_a_commit_that_the_server_is_still_busy_with_is_waited_for(
-    edge: Edge, company: Company, wire: Proxy, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_commit_that_the_server_is_still_busy_with_is_waited_for(edge: Edge, company: Company, wire: Proxy) -> None:
     """Its sender is gone, and its key is taken until it is through."""
-    monkeypatch.setattr(attempts, "RECONNECT_S", 30.0)
     edge.failures = ["slow"]
     assert company.token()
     answers: list[httpx.Response] = []

@@ -15,6 +15,7 @@ from jwt.algorithms import OKPAlgorithm
 
 from shared.clock import Clock
 from shared.errors import Refusal, Unauthenticated
+from shared.http import auth
 from shared.http.auth import AUDIENCE, ISSUER, KEYS_KEPT_S, KeysUnavailable, TokenChecker
 from shared.ids import new_id
 
@@ -66,7 +67,7 @@ class Identity:
         return "good"
 
     def quiet_time_is_over(self) -> None:
-        self.checker.asked_at -= 60
+        self.checker.asked_at -= 3600
 
     def keys_are_old(self) -> None:
         self.checker.fetched_at -= KEYS_KEPT_S + 1
@@ -74,7 +75,9 @@ class Identity:
 
 
 @pytest.fixture
-def identity() -> Identity:
+def identity(monkeypatch: pytest.MonkeyPatch) -> Identity:
+    monkeypatch.setattr(auth, "QUIET_S", 60)
+    monkeypatch.setattr(auth, "WAIT_FOR_KEYS_S", 60)
     made = Identity()
     made.new_key()
     return made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -50,6 +50,7 @@ class Shop:
     company_id: int
     caller: Caller
     customer: str
+    http: httpx.Client
 
     def document(self, kind: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
         """Where a document is made, its body, and another body."""
@@ -90,7 +91,7 @@ class Shop:
         service = path.split("/")[2]
         url = f"http://127.0.0.1:{self.running.ports[service][replica]}{path}"
         headers = {"Authorization": f"Bearer {self.caller.token}", "Idempotency-Key": key}
-        return httpx.post(url, json=body, headers=headers, timeout=PATIENCE_S, trust_env=False)
+        return self.http.post(url, json=body, headers=headers)
 
     def until_answered(self, replica: int, path: str, body: dict[str, Any], key: str) -> tuple[httpx.Response, set[str]]:
         """The answer, and what was answered before it."""
@@ -105,14 +106,15 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(running: Cluster, shared_house: House) -> Shop:
+def shop(running: Cluster, shared_house: House) -> Iterator[Shop]:
     company_id = shared_house.company_elsewhere()
     caller = Caller(running, shared_house.token(company_id), 1)
     settled(caller, SERVICES)
     customer = caller.call("POST", "/api/billing/customers", {"name": "Oak Street Bakery"})
     assert customer.status_code == 201, customer.text
     settled(caller, SERVICES)
-    return Shop(running, shared_house, company_id, caller, customer.json()["id"])
+    with httpx.Client(timeout=PATIENCE_S, trust_env=False) as http:
+        yield Shop(running, shared_house, company_id, caller, customer.json()["id"], http)
 
 
 @pytest.mark.parametrize("kind", ["invoice", "receipt", "deposit"])

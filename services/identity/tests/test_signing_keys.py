@@ -15,6 +15,7 @@ from services.identity.signing_keys import usecases
 from services.identity.timers import keep_keys
 from services.identity.tokens.usecases import mint_token
 from shared.db import Database
+from shared.http import auth
 from tests.product import Company, House
 
 DAY = timedelta(days=1)
@@ -115,7 +116,10 @@ def test_a_token_of_the_key_before_is_good_while_the_next_one_signs(identity: Da
         with_token.get(f"/api/identity/companies/{company.id}")
 
 
-def test_tokens_of_a_key_that_has_just_begun_to_sign_are_never_refused(identity: Database, house: House) -> None:
+def test_tokens_of_a_key_that_has_just_begun_to_sign_are_never_refused(
+    identity: Database, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(auth, "QUIET_S", 60)
     company = house.company()
     before = Company(house, company.id, "USD", ("it",), {("it",): house.token(company.id)})
     assert before.call("GET", READ).status_code == 200  # the keys were fetched a moment ago
@@ -208,5 +212,5 @@ def forget_fetched_keys(house: House) -> None:
     """As after five minutes."""
     for app in house.assembly.apps.values():
         tokens = app.extensions["duebook"].tokens
-        tokens.keys, tokens.asked_at = {}, 0.0
+        tokens.keys, tokens.asked_at = {}, -1e9
         tokens.remembered.clear()
