@@ -6,26 +6,22 @@ Each run makes the same requests: nothing is drawn from chance or kept between r
 from __future__ import annotations
 
 import re
-import warnings
 from contextlib import suppress
 from typing import Any
 
 import pytest
+import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis.errors import Unsatisfiable
-
-with warnings.catch_warnings():
-    import schemathesis
-    from schemathesis import GenerationMode
-    from schemathesis.specs.openapi.checks import (
-        content_type_conformance,
-        negative_data_rejection,
-        response_headers_conformance,
-        response_schema_conformance,
-        status_code_conformance,
-    )
-
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from shared.ids import new_id
 from tests.house.code import Route, routes
