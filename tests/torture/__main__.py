@@ -31,7 +31,8 @@ from tests.torture.run import Run, story_of
 from tests.torture.servers import missing
 
 SHORT, LONG, SEEDS = (2000, 12), (16_700, 67), 3
-RATE, LONG_RATE = 16.0, 20.0
+RATE = 20.0
+"""Operations a second, at most; fewer while a fault is on."""
 SLOW = {"stop-consumer", "black-hole"}
 """Take as long as several others; the short run leaves them to the long one."""
 
@@ -54,11 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.what == "plan":
         print(*made, sep="\n")
         return 0
-    rate = asked.rate or (LONG_RATE if asked.what == "long" else RATE)
     codes = []
     for each in made:
         print(each, flush=True)
-        codes.append(_with_rig(each.seed, asked, lambda rig: Run(rig, each, rate, asked.fork)))  # noqa: B023 - called at once
+        codes.append(_with_rig(each.seed, asked, lambda rig: Run(rig, each, asked.rate, asked.fork)))  # noqa: B023 - called at once
     return max(codes)
 
 
@@ -121,7 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="of the plan and the load; any by default")
     parser.add_argument("--operations", type=int)
     parser.add_argument("--faults", type=int)
-    parser.add_argument("--rate", type=float, help="operations a second, at most")
+    parser.add_argument("--rate", type=float, default=RATE, help="operations a second, at most")
     parser.add_argument("--seconds", type=float, default=300, help="of the bank")
     parser.add_argument("--fork", choices=FORKS, help="the service whose database is restored at the end; by the seed")
     parser.add_argument("--only", help=f"kinds, separated by commas: {', '.join(KINDS)}")

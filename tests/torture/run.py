@@ -21,6 +21,8 @@ from tests.torture.rig import Rig
 READS, WRITES, RECONNECT_S = 0.99, 0.95, 10.0
 """Pass marks: reads and writes that are answered outside fault windows, and how soon services connect again by themselves."""
 CHECK_EVERY = 3
+RECOVERY_S = 8
+"""About what it takes until all is well again after a fault is lifted."""
 ALWAYS = ("13", "18")
 """Rows that every run meets: two workers of each service, and clients who want the same customers' invoices."""
 
@@ -52,7 +54,7 @@ class Run:
     """`go` raises Breached, or returns when all has held. `restored` is the service whose database is put back at the end."""
 
     def __init__(self, rig: Rig, plan: Plan, rate: float, restored: str | None = None):
-        self.rig, self.plan = rig, plan
+        self.rig, self.plan, self.rate = rig, plan, rate
         self.restored = restored or FORKS[plan.seed % len(FORKS)]
         self.forked = False
         self.load: Load = rig.load(plan.seed, plan.operations, rate)
@@ -62,9 +64,13 @@ class Run:
     def go(self) -> None:
         self.load.start()
         try:
-            for number, planned in enumerate(self.plan.faults, 1):
+            ends = [*(planned.after for planned in self.plan.faults[1:]), self.plan.operations]
+            for number, (planned, end) in enumerate(zip(self.plan.faults, ends, strict=True), 1):
                 self._wait_for(planned.after)
+                # so that the work until the next fault lasts for this one
+                self.load.rate = min(self.rate, max(1, end - self.load.done) / (planned.fault.hold + RECOVERY_S))
                 self._strike(planned.fault)
+                self.load.rate = self.rate
                 if number % CHECK_EVERY == 0:
                     self._check("while work goes on", settled=False)
             self._wait_for(self.plan.operations)
