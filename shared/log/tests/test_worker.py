@@ -57,8 +57,10 @@ def test_the_logs_are_taken_in_while_the_broker_is_away(house: House) -> None:
 def stepped(house: House, name: str) -> Iterator[Worker]:
     """A worker whose threads do not run; the test does what they would."""
     worker = Worker(service(name), house.assembly.settings(name), house.assembly.peers(name))
-    yield worker
-    worker.stop()
+    try:
+        yield worker
+    finally:
+        worker.stop()
 
 
 def whole_log(house: House, producer: str) -> bytes:
