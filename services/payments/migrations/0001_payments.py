@@ -176,7 +176,8 @@ create trigger balances after insert on app.receipt referencing new table as add
 create trigger balances after insert on app.receipt_line referencing new table as added
     for each statement execute function app.lines_balance();
 
--- Balances follow the append-only rows and nothing else: no role may write them by itself.
+-- Balances follow the append-only rows and nothing else: no role may write them by itself. They are reached by their keys, beside
+-- tables of any length: without hash joins and scans.
 create function app.count_prepayments() returns trigger
     language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 begin
@@ -188,7 +189,8 @@ create trigger counted after insert on app.prepayment referencing new table as a
     for each statement execute function app.count_prepayments();
 
 create function app.count_applications() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     update app.open_invoice o set applied = o.applied + s.amount
     from (select company_id, invoice_id, sum(amount) as amount from added group by company_id, invoice_id) s
@@ -205,7 +207,8 @@ create trigger counted after insert on app.application referencing new table as 
     for each statement execute function app.count_applications();
 
 create function app.count_displacements() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     if exists (
         select from added d join app.application a on a.company_id = d.company_id and a.id = d.application_id
@@ -224,7 +227,8 @@ create trigger counted after insert on app.displacement referencing new table as
     for each statement execute function app.count_displacements();
 
 create function app.count_voids() returns trigger
-    language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+    language plpgsql security definer set search_path = pg_catalog, pg_temp
+    set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     update app.open_invoice o set applied = o.applied - s.amount
     from (select a.company_id, a.invoice_id, sum(a.amount - coalesce(d.amount, 0)) as amount
