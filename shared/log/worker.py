@@ -31,6 +31,8 @@ from shared.telemetry import Metrics, log
 
 HEAD_POLL_S = 3.0
 """A producer that was silent for so long is asked for what follows: the newest pages may have been lost."""
+TURN_S = 2.0
+"""How long one producer's log is read before the others have their turn."""
 LOOK_S = 0.5
 RECEIVE_S = 0.5
 RETRY_S = 0.5
@@ -161,9 +163,15 @@ class Worker:
                     self.bind_again.set()
 
     def _read_log(self, producer: str) -> int:
+        ends = time.monotonic() + TURN_S
         try:
             try:
-                return self.consumer.catch_up(producer, self.peers.fetch, lambda: not self.stopping.is_set())
+                count = self.consumer.catch_up(
+                    producer, self.peers.fetch, lambda: not self.stopping.is_set() and time.monotonic() < ends
+                )
+                if time.monotonic() >= ends:
+                    self._ask(producer)
+                return count
             except LogForked as forked:
                 log.error("log.forked", producer=producer, error=str(forked))
                 self.consumer.mark_fork(producer, str(forked))

@@ -17,7 +17,11 @@ from shared.contracts import encode
 from shared.db import company_transaction
 from shared.errors import LogForked
 from shared.log import pages, store
+from shared.log import worker as worker_module
+from shared.log.handlers import Handlers
+from shared.log.tests.made import Log, Unheard
 from shared.log.worker import Worker
+from shared.service import Service
 from tests.product import House
 
 
@@ -128,6 +132,40 @@ def test_pages_that_are_found_in_a_silent_producers_log_have_the_bindings_looked
         worker.heard = dict.fromkeys(worker.heard, float("-inf"))
         worker._look_at_silent_producers()
         assert worker.bind_again.is_set()
+
+
+class Endless:
+    """Two producers: the log of one grows whenever it is read, the other has one event."""
+
+    def __init__(self) -> None:
+        self.growing, self.short = Log(), Log()
+        self.short.producer = "another"
+        self.short.add("x", fact=Unheard)
+
+    def fetch(self, producer: str, after: int) -> bytes:
+        if producer == "another":
+            return self.short.page(after + 1, after + 1)
+        self.growing.add("x", fact=Unheard)
+        return self.growing.page(after + 1, after + 1)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def test_a_log_without_end_keeps_no_other_from_being_read(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "TURN_S", 0.1)
+    producers = Endless()
+    follower = Service("identity", ("tried", "another"), Handlers())
+    worker = Worker(follower, house.assembly.settings("identity"), producers)  # type: ignore[arg-type]
+    try:
+        worker._look_at_silent_producers()
+        with worker.database.worker.connect() as connection:
+            assert store.positions(connection)["another"] == 1
+        assert list(worker.heard) == ["another"], "what was not read to its end is read on at once"
+    finally:
+        worker.stop()
+        with house.owner("identity") as owner:
+            owner.execute("delete from log.position where producer = 'another'")
 
 
 def test_what_one_part_of_the_jobs_thread_fails_in_keeps_no_other_from_its_turn(house: House) -> None:
