@@ -49,8 +49,8 @@ def test_the_demo_is_there_proven_and_still_there_after_one_ctrl_c(home: Home) -
 
     began = time.monotonic()
     assert home.stop(signal.SIGINT) == 0
-    assert time.monotonic() - began < 15
-    assert home.start() < 30
+    assert time.monotonic() - began < 60
+    assert home.start() < 60
     assert home.get("/api/billing/aging") == aging
     assert home.run("verify").returncode == 0
 
