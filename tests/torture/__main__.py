@@ -16,6 +16,7 @@ import json
 import secrets
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -78,6 +79,12 @@ def _plans(asked: argparse.Namespace) -> list[Plan]:
     return [
         plan(seed, asked.operations or operations, asked.faults if asked.faults is not None else faults, kinds) for seed in seeds
     ]
+
+
+def _commit() -> str:
+    """Which code runs, where git can say so."""
+    command = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty"]
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip() or "unknown"
 
 
 def _with_rig(seed: int, asked: argparse.Namespace, make: Callable[[Rig], Run | Bank]) -> int:
