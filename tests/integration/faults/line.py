@@ -145,6 +145,18 @@ class Line:
         """How many pages are in the queue and not with the worker."""
         return self.with_channel(lambda channel: channel.queue_declare(f"{self.prefix}.identity.v1", passive=True).message_count)
 
+    def has_consumer(self) -> bool:
+        """Whether the worker's queue is there, bound, and consumed from."""
+        bus = Bus(self.broker_url, self.prefix, "line")
+        try:
+            bus.connect()
+            with bus.connection.channel() as channel:
+                return bool(channel.queue_declare(f"{self.prefix}.identity.v1", passive=True).consumer_count)
+        except bus.lost:
+            return False
+        finally:
+            bus.close()
+
     def with_channel(self, act: Callable[[Any], Any]) -> Any:
         bus = Bus(self.broker_url, self.prefix, "line")
         try:

@@ -13,15 +13,14 @@ EVENTS, POISON = 10_000, 5_003
 
 @pytest.mark.matrix("T17", times=1)
 def test_one_poison_event_among_ten_thousand_is_parked_and_is_run_after_the_mend_in_order(line: Line) -> None:
+    behind = [EVENTS - 1, EVENTS]
+    line.broken = {f"n{POISON}"}
+    worker = line.start()
+    wait_until(line.has_consumer, "the worker to be at work")
     line.add(POISON - 1)
     line.add(1, "the subject")
     line.add(EVENTS - POISON - 2)
     line.add(2, "the subject")
-    line.broken = {f"n{POISON}"}
-    behind = [EVENTS - 1, EVENTS]
-    worker = line.start()
-    wait_until(lambda: worker.heard.get("tried") is not None, "the worker to be at work")
-
     line.publish(*line.pages(500))
     line.wait_for_the_end()
 
