@@ -97,7 +97,7 @@ def test_a_receipt_over_forty_invoices_is_applied_to_all_or_to_none_where_paymen
         office.sound()
 
 
-@pytest.mark.matrix("7", times=3 * TIMES)
+@pytest.mark.matrix("7", times=3)
 def test_an_import_that_dies_on_its_way_is_sent_again_and_brings_each_row_once(clerks: Clerks, apis: Apis) -> None:
     office, chance = clerks("billing", "payments", "banking"), seeded()
     known = "select count(*), count(distinct external_id) from app.{} where company_id = %s and source is not null"

@@ -128,7 +128,7 @@ def gates(office: Office) -> set[tuple[Any, ...]]:
     return found
 
 
-@pytest.mark.matrix("37", times=TIMES)
+@pytest.mark.matrix("37")
 @pytest.mark.parametrize("_", range(TIMES))
 def test_a_period_closes_while_clerks_post_and_nothing_is_dated_into_it_afterwards(
     office: Office, monkeypatch: pytest.MonkeyPatch, _: int
@@ -191,7 +191,7 @@ def test_a_period_closes_while_clerks_post_and_nothing_is_dated_into_it_afterwar
     office.sound()
 
 
-@pytest.mark.matrix("37", times=TIMES)
+@pytest.mark.matrix("37")
 def test_what_cannot_be_refused_any_more_counts_on_the_first_open_day(office: Office) -> None:
     """A displacement and a returned item of December, which their services hear of after they have stopped."""
     house, customer = office.house, office.customer()

@@ -363,7 +363,7 @@ def test_what_is_made_under_a_clients_id_is_made_once_and_the_retry_says_so(offi
     office.sound()
 
 
-@pytest.mark.matrix("18", times=TIMES)
+@pytest.mark.matrix("18")
 def test_a_deadlock_is_settled_inside_and_the_client_hears_nothing_of_it(office: Office, customer: str, admin_url: str) -> None:
     """Somebody locks two invoices in the opposite order. Whose request the database breaks off, which it does once in a while,
     runs again by itself."""
