@@ -7,7 +7,9 @@ import socket
 import threading
 import time
 
+import psycopg
 import pytest
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from shared.db import is_transient
@@ -19,6 +21,17 @@ from shared.log.handlers import Handlers
 from shared.log.relay import Relay
 from shared.log.tests.made import Known, Log
 from tests.product import House
+
+
+def stand_still(house: House, connection: Connection) -> None:
+    """Until the server has ended the session for it, which does not take ten seconds here."""
+    connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '50ms'")
+    pid = connection.connection.driver_connection.info.backend_pid
+    deadline = time.monotonic() + 60
+    with psycopg.connect(house.admin_url, autocommit=True) as admin:
+        while admin.execute("select 1 from pg_stat_activity where pid = %s", (pid,)).fetchone():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def test_who_is_stopped_after_numbering_holds_the_head_of_the_log_for_nobody(house: House) -> None:
@@ -41,8 +54,7 @@ def test_a_transaction_that_stands_still_is_ended_after_ten_seconds(house: House
 
 def test_a_session_that_was_ended_for_standing_still_is_tried_again_and_answered_with_503(house: House) -> None:
     with house.databases["identity"].api.connect() as connection:
-        connection.exec_driver_sql("set local idle_in_transaction_session_timeout = '50ms'")
-        time.sleep(1)
+        stand_still(house, connection)
         with pytest.raises(DBAPIError) as ended:
             connection.exec_driver_sql("select 1")
 
@@ -56,11 +68,10 @@ def test_a_page_whose_worker_stood_still_is_taken_in_again_and_nothing_is_parked
     stood: list[bool] = []
 
     @handlers.fold(Known)
-    def stand_still(ctx, event) -> None:  # type: ignore[no-untyped-def]
+    def slow(ctx, event) -> None:  # type: ignore[no-untyped-def]
         if not stood:
             stood.append(True)
-            ctx.session.exec_driver_sql("set local idle_in_transaction_session_timeout = '50ms'")
-            time.sleep(1)
+            stand_still(house, ctx.session)
         ctx.session.exec_driver_sql("select 1")
 
     consumer = Consumer("identity", house.databases["identity"].worker, handlers, house.clock)
