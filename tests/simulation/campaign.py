@@ -10,7 +10,7 @@ from tests.simulation.world import World
 
 TOGETHER = 10
 """Seeds that are checked at once."""
-WATCHED = 5
+WATCHED = 10
 """Of so many seeds one is also checked on its way."""
 
 

@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs what the arguments say; 1 where a seed failed."""
     asked = _parser().parse_args(arguments)
     if asked.seed is not None:
-        return replay(asked.seed, asked.times, asked.trace, asked.sabotage)
+        return replay(asked.seed, asked.times, asked.trace, asked.danger, asked.sabotage)
     return campaign(asked.first, asked.seeds, asked.processes, asked.go_on, asked.sabotage)
 
 
@@ -35,15 +35,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, metavar="S", help="one seed, instead of many")
     parser.add_argument("--times", type=int, default=1, help="with --seed: how often; the digest must stay the same")
     parser.add_argument("--trace", action="store_true", help="with --seed: print all that happens")
+    parser.add_argument("--danger", type=float, help="with --seed: how often something dies, in place of what the seed says")
     parser.add_argument("--sabotage", choices=sorted(SABOTAGES), help="take this guard of the product away")
     return parser
 
 
-def replay(seed: int, times: int, trace: bool, sabotage: str | None) -> int:
+def replay(seed: int, times: int, trace: bool, danger: float | None, sabotage: str | None) -> int:
     """Runs one seed again and again. Good where nothing fails and each time is like the first."""
     outcomes: list[Outcome] = []
     for number in range(times):
-        outcome = _alone(seed, sabotage)
+        outcome = _alone(seed, danger, sabotage)
         outcomes.append(outcome)
         if trace and number == 0:
             print("\n".join(outcome.trace))
@@ -56,11 +57,11 @@ def replay(seed: int, times: int, trace: bool, sabotage: str | None) -> int:
     return 0 if same and not outcomes[0].breaches else 1
 
 
-def _alone(seed: int, sabotage: str | None) -> Outcome:
+def _alone(seed: int, danger: float | None, sabotage: str | None) -> Outcome:
     world = World(admin_url(), stocked=2)
     try:
         with SABOTAGES[sabotage](world.urls) if sabotage else nullcontext():
-            return run_seed(world, seed)
+            return run_seed(world, seed, danger=danger)
     finally:
         world.close()
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import psycopg
 import pytest
 
-from shared.config import SERVICES
 from tests.product import House
 from tests.rig.breach import Breach
 from tests.rig.checker import check
@@ -19,8 +19,11 @@ from tests.simulation.client import Asked, Client
 from tests.simulation.run import Outcome, run_seed
 from tests.simulation.world import World
 
+pytestmark = pytest.mark.timeout(600)
 DEADLINE_S = 60
 TRIED = 25
+DANGER = 0.4
+"""More happens here than in other runs, so that few seeds need be tried."""
 RED = {
     "position-check": {"A6", "E9"},
     "gap-fetch": {"E7"},
@@ -40,29 +43,35 @@ def world(admin_url: str, shared_house: House) -> Iterator[World]:
 
 
 @pytest.mark.parametrize("guard", RED)
-@pytest.mark.timeout(600)
-def test_without_the_guard_a_seed_turns_red_every_time_and_with_it_is_green(admin_url: str, world: World, guard: str) -> None:
+def test_without_the_guard_a_seed_turns_red_and_with_it_is_green(admin_url: str, world: World, guard: str) -> None:
     for seed in range(TRIED):
         world.stock_up()
         with SABOTAGES[guard](world.urls):
-            outcome = run_seed(world, seed)
+            outcome = run_seed(world, seed, danger=DANGER)
         if outcome.breaches:
             break
 
     assert RED[guard] & {breach.rule for breach in outcome.breaches}, outcome.report()
     assert f"--seed {seed} " in outcome.report()
-    another = World(admin_url, stocked=2)
-    try:
-        with SABOTAGES[guard](another.urls):
-            again = run_seed(another, seed)
-        assert (again.digest, _rules(again)) == (outcome.digest, _rules(outcome))
-    finally:
-        another.close()
     sound = World(admin_url, stocked=2)
     try:
-        assert run_seed(sound, seed).breaches == []
+        assert run_seed(sound, seed, danger=DANGER).breaches == []
     finally:
         sound.close()
+
+
+def test_a_seed_that_fails_does_so_in_the_same_way_again(admin_url: str, world: World) -> None:
+    with SABOTAGES["position-check"](world.urls):
+        first = run_seed(world, 0, danger=DANGER)
+    another = World(admin_url, stocked=2)
+    try:
+        with SABOTAGES["position-check"](another.urls):
+            again = run_seed(another, 0, danger=DANGER)
+    finally:
+        another.close()
+
+    assert first.breaches
+    assert (again.digest, _rules(again)) == (first.digest, _rules(first))
 
 
 def _rules(outcome: Outcome) -> list[tuple[str, str]]:
@@ -134,8 +143,15 @@ def _pay_twice_at_once(world: World) -> tuple[list[int | None], list[Breach]]:
     }
     with ThreadPoolExecutor(2) as pool:
         asked = [_asked("/api/payments/receipts", receipt, f"receipt {number}") for number in range(2)]
-        statuses = sorted(pool.map(client.write, asked), key=str)
+        statuses = sorted(pool.map(partial(_insist, client), asked), key=str)
     return statuses, check(world.urls, settled=False, attempts=client.attempts, companies=[client.home.id])
+
+
+def _insist(client: Client, asked: Asked) -> int | None:
+    """The answer that says what became of it: on a slow machine the wait for the other's lock may end before."""
+    while (status := client.write(asked)) == 503:
+        pass
+    return status
 
 
 def _asked(path: str, body: Any, key: str, known: list[Any] | None = None) -> Asked:
@@ -165,4 +181,3 @@ def _wait_until_blocked(url: str, backend: int) -> None:
 
 def test_every_sabotage_is_tried() -> None:
     assert {*RED, "lock-before-number", "row-lock"} == {*SABOTAGES}
-    assert len(SERVICES) == 6

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from random import Random
 from typing import Any
 from unittest.mock import patch
@@ -22,12 +23,14 @@ from embedded.assembly import Assembly, service
 from services.identity.companies.usecases import create_company
 from services.identity.tokens.usecases import mint_token
 from services.ledger.periods import domain as periods
+from services.ledger.periods import usecases as closings
 from services.ledger.proofs import usecases as proofs
-from shared import ids
+from shared import db, ids
 from shared.clock import MovedClock
 from shared.config import SERVICES
 from shared.context import Context
-from shared.db import Database
+from shared.db import ROLES, Database
+from shared.http import attempts, auth
 from shared.jobs import run_due
 from shared.log import store
 from shared.log.consumer import Consumer
@@ -40,6 +43,8 @@ NEW_YEAR = datetime(2026, 1, 5, 12, tzinfo=UTC)
 HOMES = (("USD", "America/New_York"), ("JPY", "Asia/Tokyo"), ("KWD", "Asia/Kuwait"))
 """Currencies of two, none and three decimals."""
 NEVER_S = 86_400
+PATIENCE = ("API_ANSWERS_S", "WORKER_ANSWERS_S", "LOG_ANSWERS_S")
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 
 
 class Assembled(Assembly):
@@ -129,23 +134,27 @@ class World:
         self.stock: dict[str, list[int]] = {currency: [] for currency, _ in HOMES}
         try:
             self.urls = build_databases(admin_url, self.prefix)
-            self._make_fast()
+            self._make_calm()
             self.assembly = Assembled(self, self.urls)
             self.databases = {name: Database(self.assembly.settings(name)) for name in SERVICES}
+            with patch.multiple(db, **dict.fromkeys(PATIENCE)):
+                self._watch_engines()
             self.peers = {name: self.assembly.peers(name) for name in SERVICES}
             self.clients = Peers("client", "", {}, apps=self.assembly.wire)
             self.relays = {name: Relay(name, self.databases[name].log, "memory://", "simulated") for name in SERVICES}
             self.consumers = {name: self._consumer(name) for name in SERVICES}
-            for name in SERVICES:
-                state = self.assembly.app(name).extensions["duebook"]
-                state.waker = Woken(self.woken, name)
-                for engine in (state.database.api, state.database.log, self.databases[name].worker, self.databases[name].log):
-                    self.points.watch(engine)
             self.stock_up()
             self._learn_keys()
         except BaseException:
             drop_databases(admin_url, self.prefix)
             raise
+
+    def _watch_engines(self) -> None:
+        for name in SERVICES:
+            state = self.assembly.app(name).extensions["duebook"]
+            state.waker = Woken(self.woken, name)
+            for engine in (state.database.api, state.database.log, self.databases[name].worker, self.databases[name].log):
+                self.points.watch(engine)
 
     def _learn_keys(self) -> None:
         """The keys for tokens, before anything goes wrong: how soon they are asked for again goes by the machine's time."""
@@ -154,10 +163,13 @@ class World:
         for name in SERVICES:
             self.assembly.app(name).extensions["duebook"].tokens.check(token)
 
-    def _make_fast(self) -> None:
-        """No run ends the server, so no commit need wait for the disk."""
+    def _make_calm(self) -> None:
+        """No run ends the server, so no commit need wait for the disk; and none is another because the machine is slow."""
         with psycopg.connect(self.admin_url, autocommit=True) as admin:
             for name in SERVICES:
+                for role, limit in product(ROLES, LIMITS):
+                    names = (sql.Identifier(f"{self.prefix}{name}_{role}"), sql.Identifier(self.prefix + name))
+                    admin.execute(sql.SQL(f"alter role {{}} in database {{}} set {limit} = 0").format(*names))
                 admin.execute(
                     sql.SQL("alter database {} set synchronous_commit = off").format(sql.Identifier(self.prefix + name))
                 )
@@ -205,7 +217,11 @@ class World:
             patch.object(store, "page_after", small),
             # a closing is looked at again when the run says that time has passed, not when the machine's clock does
             patch.object(periods, "delay_s", lambda looks: NEVER_S),
+            patch.object(closings, "WAIT_S", 0.0),
             patch.object(proofs.prove, "__defaults__", (0.0,)),
+            # what goes by the machine's time would not be the same on a slow one
+            patch.object(attempts, "RECONNECT_S", NEVER_S),
+            patch.object(auth, "KEYS_KEPT_S", NEVER_S),
         ):
             yield
 
