@@ -96,9 +96,7 @@ def _with_rig(seed: int, asked: argparse.Namespace, make: Callable[[Rig], Run | 
     try:
         rig.start()
         rig.open_books()
-        print(
-            f"seed {seed}: six services with two workers each, two companies, after {time.monotonic() - began:.0f} s", flush=True
-        )
+        print(f"seed {seed}, commit {_commit()}: six services run after {time.monotonic() - began:.0f} s", flush=True)
         doing = make(rig)
         doing.go()
     except BaseException as error:  # noqa: BLE001 - told below, with all that is kept
