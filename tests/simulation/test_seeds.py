@@ -31,6 +31,8 @@ def world(admin_url: str, shared_house: House) -> Iterator[World]:
 
 
 @pytest.mark.matrix("T1", times=SEEDS)
+@pytest.mark.matrix("27", times=SEEDS)
+@pytest.mark.matrix("28", times=SEEDS)
 @pytest.mark.timeout(900)
 def test_no_seed_breaks_the_books(admin_url: str, shared_house: House) -> None:
     shared_house.rest()
