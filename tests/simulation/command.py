@@ -50,7 +50,7 @@ def replay(seed: int, times: int, trace: bool, danger: float | None, sabotage: s
             print("\n".join(outcome.trace))
         print(f"seed {seed}, time {number + 1}: digest {outcome.digest}, {len(outcome.breaches)} breaches", flush=True)
     if outcomes[0].breaches:
-        print(outcomes[0].report())
+        print(outcomes[0].report(sabotage))
     same = len({outcome.digest for outcome in outcomes}) == 1
     if not same:
         print("the digests differ: something in the run does not follow from the seed")
@@ -85,7 +85,7 @@ def campaign(first: int, seeds: int, processes: int, go_on: bool, sabotage: str 
         done += 1
         if outcome.breaches:
             failed.append(outcome.seed)
-            print(outcome.report(), flush=True)
+            print(outcome.report(sabotage), flush=True)
             if not go_on:
                 stop.set()
         if time.monotonic() - said > SAYS_EVERY_S:

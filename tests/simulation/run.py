@@ -51,8 +51,8 @@ class Outcome:
     attempts: list[Attempt] = field(repr=False)
     danger: float | None = None
 
-    def report(self) -> str:
-        """All that is needed to look at it: what is wrong, what happened last, and how to see it again."""
+    def report(self, sabotage: str | None = None) -> str:
+        """All that is needed to look at it: what is wrong, what happened last, and how to see it again, `sabotage` included."""
         return "\n".join(
             [
                 f"seed {self.seed} fails after step {self.step}:",
@@ -60,7 +60,8 @@ class Outcome:
                 "the last that happened:",
                 *(f"  {line[:300]}" for line in self.trace[-25:]),
                 f"replay: python -m tests.simulation --seed {self.seed} --trace"
-                + ("" if self.danger is None else f" --danger {self.danger}"),
+                + ("" if self.danger is None else f" --danger {self.danger}")
+                + ("" if sabotage is None else f" --sabotage {sabotage}"),
             ]
         )
 

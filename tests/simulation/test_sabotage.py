@@ -53,6 +53,7 @@ def test_without_the_guard_a_seed_turns_red_and_with_it_is_green(admin_url: str,
 
     assert RED[guard] & {breach.rule for breach in outcome.breaches}, outcome.report()
     assert f"--seed {seed} " in outcome.report()
+    assert outcome.report(guard).endswith(f"--sabotage {guard}")
     sound = World(admin_url, stocked=2)
     try:
         assert run_seed(sound, seed, danger=DANGER).breaches == []
