@@ -35,6 +35,8 @@ def faults(desk: Desk) -> list[dict[str, Any]]:
         ),
         ("update app.prepayment set customer_id = 'cus_other' where true", "prepayment", "2000 is stored as remaining"),
         ("update app.open_invoice set applied = applied + 1 where true", "invoice", "7001 is stored as applied to it"),
+        ("update app.open_invoice set total = total + 1 where true", "invoice", "it counts as one of 10001, and is of 10000"),
+        ("delete from app.open_invoice where true", "invoice", "nothing is stored as applied to it"),
         (
             "update app.application set amount = amount - 1 where prepayment_id is null",
             "invoice",

@@ -46,11 +46,13 @@ where b.remaining is distinct from p.amount or (b.customer_id, b.currency) is di
 order by 1 limit %(limit)s
 """
 _WRONG_INVOICES = f"""
-select o.invoice_id as id, i.number, o.applied as stored, coalesce(a.amount, 0) as amount
-from app.open_invoice o
-left join (select invoice_id, sum(amount)::bigint as amount from ({_LIVE}) live group by 1) a on a.invoice_id = o.invoice_id
-left join copies.invoice i on i.company_id = o.company_id and i.id = o.invoice_id
-where o.company_id = %(company)s and o.applied <> coalesce(a.amount, 0) order by 1 limit %(limit)s
+select coalesce(o.invoice_id, a.invoice_id) as id, i.number, o.applied as stored, coalesce(a.amount, 0) as amount,
+    o.total as stored_total, i.total
+from (select * from app.open_invoice where company_id = %(company)s) o
+full join (select invoice_id, sum(amount)::bigint as amount from ({_LIVE}) live where invoice_id is not null group by 1) a
+    on a.invoice_id = o.invoice_id
+left join copies.invoice i on i.company_id = %(company)s and i.id = coalesce(o.invoice_id, a.invoice_id)
+where o.applied is distinct from coalesce(a.amount, 0) or o.total <> i.total order by 1 limit %(limit)s
 """
 _WRONG_RECEIPTS = f"""
 select r.id, r.check_number, r.amount as stored, coalesce(a.amount, 0) + coalesce(p.amount, 0) + coalesce(l.amount, 0) as amount
@@ -71,7 +73,8 @@ def wrong_prepayments(session: Connection, company_id: int, limit: int) -> list[
 
 
 def wrong_invoices(session: Connection, company_id: int, limit: int) -> list[Row[Any]]:
-    """Invoices on which another amount is stored as applied than their live applications are."""
+    """Invoices on which another amount is stored as applied than their live applications are, nothing at all, or another
+    total than the invoice has: invoice, number, both amounts, both totals; None where a side is missing."""
     return list(session.exec_driver_sql(_WRONG_INVOICES, {"company": company_id, "limit": limit}))
 
 

@@ -22,15 +22,19 @@ def verify(ctx: Context) -> list[dict[str, Any]]:
         )
         for row in store.wrong_prepayments(*looked_up)
     ]
-    invoices = [
-        _fault(row.id, row.number, f"{row.stored} is stored as applied to it, its live applications are {row.amount}")
-        for row in store.wrong_invoices(*looked_up)
-    ]
+    invoices = [_fault(row.id, row.number, _of_invoice(row)) for row in store.wrong_invoices(*looked_up)]
     receipts = [
         _fault(row.id, row.check_number, f"it is of {row.stored}; applications, prepayments and accounts have {row.amount} of it")
         for row in store.wrong_receipts(*looked_up)
     ]
     return [*prepayments, *invoices, *receipts]
+
+
+def _of_invoice(row: Any) -> str:
+    if row.stored != row.amount:
+        stored = "nothing" if row.stored is None else row.stored
+        return f"{stored} is stored as applied to it, its live applications are {row.amount}"
+    return f"it counts as one of {row.stored_total}, and is of {row.total}"
 
 
 def _fault(document_id: str, document: str | None, detail: str) -> dict[str, Any]:
