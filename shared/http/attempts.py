@@ -42,11 +42,11 @@ class Attempts:
     """The attempts at one request. Every one is a transaction, so what was not committed was not done and may be repeated.
 
     `in_doubt`: a commit was sent and its answer did not come. Then the request is run again only where that is safe: under
-    its key (the stored answer is there if it was done, and if not, it was not), or if it only reads.
+    its key (the stored answer is there if it was done, and if not, it was not). What only reads is never in doubt.
     """
 
     def __init__(self, *, key: bool, reads: bool):
-        self.key, self.safe = key, key or reads
+        self.key, self.reads = key, reads
         self.in_doubt = False
         self.lost = False
         self.conflicts = 0
@@ -55,11 +55,11 @@ class Attempts:
 
     def commit(self, connection: Connection) -> None:
         """Commits, and remembers if the answer is missing."""
-        self.in_doubt = True
+        self.in_doubt = not self.reads
         try:
             connection.commit()
         except DBAPIError as error:
-            self.in_doubt = not _was_rolled_back(error)
+            self.in_doubt = self.in_doubt and not _was_rolled_back(error)
             raise
         self.in_doubt = False
 
@@ -79,12 +79,15 @@ class Attempts:
         if isinstance(error, DBAPIError) and error.connection_invalidated:
             self.lost = True
         # once one is lost, also where the next cannot be had at once: the server may be starting again
-        away = self.lost and (is_transient(error) or (self.in_doubt and isinstance(error, RequestInFlight)))
-        return away and (self.safe or not self.in_doubt) and time.monotonic() - self.began < RECONNECT_S
+        # and the lost attempt itself may hold the key until the server has noticed
+        away = self.lost and (is_transient(error) or isinstance(error, RequestInFlight))
+        return away and (self.key or not self.in_doubt) and time.monotonic() - self.began < RECONNECT_S
 
 
 def _conflict(error: DBAPIError) -> bool:
-    return sqlstate(error) in (SERIALIZATION_FAILURE, DEADLOCK) or constraint(error) == "idempotency_pkey"
+    # a primary key that somebody else committed meanwhile, say the first of two requests under a client's own id: the next
+    # attempt finds that row
+    return sqlstate(error) in (SERIALIZATION_FAILURE, DEADLOCK) or (constraint(error) or "").endswith("_pkey")
 
 
 def _was_rolled_back(error: DBAPIError) -> bool:

