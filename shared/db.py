@@ -246,7 +246,7 @@ def provision(admin_url: str, service: str, prefix: str = "duebook_", passwords:
             admin.execute(sql.SQL(f"{verb} role {{}} {attributes} password {{}}").format(name, sql.Literal(passwords[role])))
             if role != "owner":
                 # a request that waits longer than this is answered 503; a bulk page of the worker may take longer
-                limit = {"api": "5s", "worker": "60s", "log": "60s"}[role]
+                limit = {"api": "5s", "worker": "60s", "log": "12s"}[role]
                 admin.execute(sql.SQL("alter role {} set lock_timeout = '4s'").format(name))
                 admin.execute(sql.SQL("alter role {} set statement_timeout = {}").format(name, sql.Literal(limit)))
                 admin.execute(

@@ -59,13 +59,16 @@ class Consumer:
         """
         return self.take_page(pages.read(raw))
 
-    def take_page(self, page: Page) -> Taken:
-        """The same with a page that was read already, or several that were joined."""
+    def take_page(self, page: Page, *, from_its_log: bool = False) -> Taken:
+        """The same with a page that was read already, or several that were joined.
+
+        After a fork nothing counts but the producer's log itself: the broker may still have pages of what it was before.
+        """
         with self.engine.begin() as connection:
             store.take_turn(connection)
             position = store.lock_position(connection, page.producer)
             fresh = _fresh(page, position)
-            if fresh is None:
+            if fresh is None or (position.forked and not from_its_log):
                 return Taken.GAP
             if not fresh:
                 return Taken.NOTHING_NEW
@@ -172,7 +175,7 @@ class Consumer:
             if not page.events:
                 self._at_the_end(page, position)
                 return count
-            if self.take_page(page) is Taken.GAP:
+            if self.take_page(page, from_its_log=True) is Taken.GAP:
                 raise LogForked(f"{producer} answered a page that does not follow number {position.seq}")
             count += 1
         return count

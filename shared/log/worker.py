@@ -169,7 +169,7 @@ class Worker:
                 count = self.consumer.catch_up(
                     producer, self.peers.fetch, lambda: not self.stopping.is_set() and time.monotonic() < ends
                 )
-                if time.monotonic() >= ends:
+                if count and time.monotonic() >= ends:
                     self._ask(producer)
                 return count
             except LogForked as forked:
