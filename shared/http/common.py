@@ -8,6 +8,7 @@ import msgspec
 from flask import current_app
 from marshmallow import fields, validate
 
+from shared.db import hold_while_asking
 from shared.http.edge import Routes, ctx
 from shared.http.schemas import In, Out, Text
 from shared.jobs import enqueue
@@ -110,6 +111,7 @@ def common_routes(service: Service) -> Routes:
         """How far the service has taken in the logs that it follows"""
         state = current_app.extensions["duebook"]
         session = ctx().session
+        hold_while_asking(session)
         head = store.head(session)
         positions, forks = store.positions(session), store.forks(session)
         return {
