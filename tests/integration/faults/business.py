@@ -25,7 +25,7 @@ from tests.rig.history import Attempt
 
 TIMES = int(os.environ.get("DUEBOOK_RIG_TIMES", "1"))
 """How often the rows are repeated."""
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 APPLICATION = "to be killed"
 """What the sessions of the processes are called in the database, as the house has sessions of the same roles."""
 
@@ -278,8 +278,8 @@ class Apis:
         self.cluster.stop()
 
 
-def wait_for(true: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+def wait_for(true: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+    deadline = time.monotonic() + patience_s
     while not true():
         assert time.monotonic() < deadline, f"waited in vain for {what}"
         time.sleep(0.02)

@@ -34,9 +34,7 @@ def test_sessions_that_the_database_ends_at_random_cost_no_event_and_double_none
         for number, page in enumerate(line.pages(10)):
             line.publish(page)
             if number % 3 == 0:
-                wait_until(lambda: bool(_sessions(admin, application)), "the worker to have a session")
-                pid = rnd.choice(_sessions(admin, application) or [0])
-                admin.execute("select pg_terminate_backend(%s)", (pid,))
+                wait_until(lambda: _ended(admin, rnd, application), "a session of the worker to be ended")
                 ended += 1
     line.wait_for_the_end()
 
@@ -44,6 +42,12 @@ def test_sessions_that_the_database_ends_at_random_cost_no_event_and_double_none
     assert line.taken_in() == line.names(range(1, 601))
     assert line.parked() == {}
     assert all(thread.is_alive() for thread in worker.threads)
+
+
+def _ended(admin: psycopg.Connection, rnd: random.Random, application: str) -> bool:
+    """Ends one of the sessions; false where there was none any more."""
+    sessions = _sessions(admin, application)
+    return bool(sessions) and admin.execute("select pg_terminate_backend(%s)", (rnd.choice(sessions),)).fetchone() == (True,)
 
 
 def _sessions(admin: psycopg.Connection, application: str) -> list[int]:

@@ -31,6 +31,7 @@ class Installation:
         self.bank = self.office.company.get("/api/banking/bank-accounts")["items"][0]["id"]
         self.customer = self.office.customer()
         house.pump()
+        house.rest()
         self.workers: dict[str, Worker] = {}
         for name in house.services:
             self.start(name)
@@ -129,7 +130,8 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(admin_url: str) -> Iterator[Installation]:
+def installation(admin_url: str, shared_house: House) -> Iterator[Installation]:
+    shared_house.rest()
     prefix = random_prefix()
     try:
         clock = MovedClock.__new__(MovedClock)
