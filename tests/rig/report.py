@@ -24,18 +24,20 @@ class Outcome:
     """All that was run against one row."""
 
     run: dict[str, int] = field(default_factory=dict)
-    """What was run -> how often."""
+    """What was run, of tests their module -> how often."""
     wrong: dict[str, int] = field(default_factory=dict)
     """What did not hold -> how many breaches or failures."""
 
     def add(self, line: dict[str, Any]) -> None:
         if "outcome" in line:
-            what, wrong = f"`{line['module']}::{line['test']}`", int(line["outcome"] != "passed")
+            what, wrong = f"`{Path(line['module']).stem}`", int(line["outcome"] != "passed")
+            named = f"`{line['module']}::{line['test']}`"
         else:
             what, wrong = f"{line['what']} ({line['run_by']})", int(line["breaches"])
+            named = what
         self.run[what] = self.run.get(what, 0) + int(line["times"])
         if wrong:
-            self.wrong[what] = self.wrong.get(what, 0) + wrong
+            self.wrong[named] = self.wrong.get(named, 0) + wrong
 
     def __str__(self) -> str:
         return "; ".join(f"**{count} wrong** in {what}" for what, count in self.wrong.items()) or "no breach"
@@ -66,7 +68,8 @@ def table(found: dict[str, Outcome]) -> Iterator[str]:
 def _cells(row: Row, outcome: Outcome | None) -> tuple[str, str, str]:
     if outcome is None:
         return ("–", "–", f"waits for {row.waits_for}") if row.waits_for else ("–", "–", "not run")
-    return "<br>".join(outcome.run), str(sum(outcome.run.values())), str(outcome)
+    run = "<br>".join(f"{what}: {times:,}" for what, times in outcome.run.items())
+    return run, f"{sum(outcome.run.values()):,}", str(outcome)
 
 
 def main() -> None:

@@ -37,15 +37,14 @@ def test_a_row_says_what_was_run_how_often_and_what_came_of_it(tmp_path: Path) -
     found = lines(tmp_path, of_test("14", 2), of_torture("14", 5, 0), of_test("14", 1, test="test_z"))
 
     assert found["14"] == (
-        "| 14 | PostgreSQL killed and started again | `tests/test_y.py::test_x`<br>SIGKILL of the server (make torture)"
-        "<br>`tests/test_y.py::test_z` | 8 | no breach |"
+        "| 14 | PostgreSQL killed and started again | `test_y`: 3<br>SIGKILL of the server (make torture): 5 | 8 | no breach |"
     )
 
 
 def test_runs_of_the_same_are_added_up(tmp_path: Path) -> None:
     found = lines(tmp_path, of_torture("14", 5, 0), of_torture("14", 7, 0))
 
-    assert "| SIGKILL of the server (make torture) | 12 | no breach |" in found["14"]
+    assert "| SIGKILL of the server (make torture): 12 | 12 | no breach |" in found["14"]
 
 
 def test_what_did_not_hold_is_counted_and_named(tmp_path: Path) -> None:

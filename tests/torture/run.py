@@ -167,7 +167,7 @@ class Run:
         """For the report: how often each row was met, and by what."""
         times = Counter((struck.fault.row, kind_of(struck.fault)) for struck in self.struck)
         times.update([*ALWAYS, *([RESTORED] if self.forked else [])])
-        by = "python -m tests.torture"
+        by = "torture"
         return [
             {"row": row, "what": what, "times": count, "breaches": breaches, "run_by": by, "seed": self.plan.seed}
             for (row, what), count in sorted(times.items(), key=lambda item: int(item[0][0]))

@@ -29,6 +29,7 @@ def test_pages_that_come_thrice_and_shuffled_have_their_effect_once(line: Line) 
 
 
 @pytest.mark.matrix("29", times=1000)
+@pytest.mark.matrix("T14", times=1000)
 def test_a_thousand_events_of_three_months_ago_change_nothing_when_they_come_again(line: Line) -> None:
     line.add(1000)
     old = line.pages(100)
