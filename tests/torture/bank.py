@@ -87,7 +87,7 @@ class Bank:
         return lines, all(self.reads[what] > 0 for what in ("trial balances", "proofs", "proofs green"))
 
     def results(self, breaches: int) -> list[dict[str, object]]:
-        by = f"python -m tests.torture bank --seconds {self.seconds:.0f}"
+        by = f"torture bank, {self.seconds:.0f} s"
         return [
             {"row": row, "what": what, "times": self.reads[what], "breaches": breaches, "run_by": by, "seed": self.seed}
             for row, what in (("T19", "trial balances"), ("T20", "proofs"))
