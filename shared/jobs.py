@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -20,7 +19,6 @@ from shared.service import Job
 from shared.telemetry import log
 
 LONGEST_DELAY_S = 3600
-TURN_S = 5.0
 RETRY_S = 5
 
 
@@ -47,15 +45,20 @@ def forget_old_keys(engine: Engine) -> int:
     return forgotten
 
 
-def run_due(engine: Engine, service: str, clock: Clock, kinds: Mapping[str, Job], peers: Peers | None = None) -> int:
-    """Runs jobs that are due, one transaction each; several workers share them out. Returns how many were run.
+def run_due(
+    engine: Engine,
+    service: str,
+    clock: Clock,
+    kinds: Mapping[str, Job],
+    peers: Peers | None = None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int:
+    """Runs jobs that are due, one transaction each, while `go_on()`; several workers share them out. Returns how many were run.
 
-    Begins none after TURN_S, since the caller has other work too and comes back. One that fails is put off and holds up no
-    other. Raises database errors that are not a job's own.
+    One that fails is put off and holds up no other. Raises database errors that are not a job's own.
     """
-    ends = time.monotonic() + TURN_S
     done = 0
-    while time.monotonic() < ends and _run_one(engine, service, clock, kinds, peers):
+    while go_on() and _run_one(engine, service, clock, kinds, peers):
         done += 1
     return done
 

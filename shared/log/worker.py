@@ -32,7 +32,7 @@ from shared.telemetry import Metrics, log
 HEAD_POLL_S = 3.0
 """A producer that was silent for so long is asked for what follows: the newest pages may have been lost."""
 TURN_S = 2.0
-"""How long one producer's log is read before the others have their turn."""
+"""How long one producer's log is read, or jobs are run, before the others have their turn."""
 LOOK_S = 0.5
 RECEIVE_S = 0.5
 RETRY_S = 0.5
@@ -209,7 +209,16 @@ class Worker:
                 log.error("worker.failed", part=part, exc_info=error)
 
     def _run_jobs(self) -> None:
-        if run_due(self.database.worker, self.service.name, self.settings.clock, self.jobs, self.peers):
+        ends = time.monotonic() + TURN_S  # timers and measures want their turn too
+        done = run_due(
+            self.database.worker,
+            self.service.name,
+            self.settings.clock,
+            self.jobs,
+            self.peers,
+            lambda: not self.stopping.is_set() and time.monotonic() < ends,
+        )
+        if done:
             self.waker.call()
 
     def _measure(self) -> None:
