@@ -12,7 +12,9 @@ SLEEP = "import select, time\ntime.sleep = lambda seconds: select.select((), (),
 
 def believes_in(offset: str, folder: Path) -> dict[str, str]:
     """The environment of a process whose clock is off by so much. Its time-outs run on, and files keep their times."""
-    (folder / "sitecustomize.py").write_text(SLEEP)
+    draft = folder / "sitecustomize.py.new"
+    draft.write_text(SLEEP)
+    draft.rename(folder / "sitecustomize.py")  # a process that starts just now reads all of it, or what was there before
     return {
         "LD_PRELOAD": str(LIBRARY),
         "FAKETIME": offset,
